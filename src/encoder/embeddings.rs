@@ -1,0 +1,38 @@
+/// Unit vectors of one dimension, one after another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embeddings {
+    dim: usize,
+    data: Vec<f32>,
+}
+
+impl Embeddings {
+    /// Wraps row-major `data` of `data.len() / dim` vectors; `None` where `dim` is 0 or does not divide the length.
+    pub fn new(dim: usize, data: Vec<f32>) -> Option<Self> {
+        (dim > 0 && data.len().is_multiple_of(dim)).then_some(Self { dim, data })
+    }
+
+    /// Length of each vector.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Number of vectors.
+    pub fn len(&self) -> usize {
+        self.data.len() / self.dim
+    }
+
+    /// Whether there is no vector.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    /// The vectors in order, `dim` values each.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.data.chunks_exact(self.dim)
+    }
+
+    /// All values, row-major.
+    pub fn as_slice(&self) -> &[f32] {
+        &self.data
+    }
+}

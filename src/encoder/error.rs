@@ -1,0 +1,46 @@
+use thiserror::Error;
+
+/// Why an encoder could not be loaded or run.
+#[derive(Debug, Error)]
+pub enum EncoderError {
+    /// No model of this name is known.
+    #[error("unknown model '{0}'; `clipdex models list` shows the models that can be named")]
+    UnknownModel(String),
+    /// The tokenizer file cannot be read or a text cannot be tokenized.
+    #[error("tokenizer of model '{model}': {message}")]
+    Tokenizer {
+        /// Model name.
+        model: String,
+        /// What the tokenizer said.
+        message: String,
+    },
+    /// Weights are missing, of the wrong shape, or unreadable.
+    #[error("weights of model '{model}': {message}; the model's files are damaged or of another version")]
+    Weights {
+        /// Model name.
+        model: String,
+        /// What is wrong with them.
+        message: String,
+    },
+    /// An image has another size than the encoder reads.
+    #[error("an image of {got} pixels a side was given to an encoder that reads {expected}")]
+    InputSize {
+        /// Side the model reads.
+        expected: usize,
+        /// Side that was given.
+        got: usize,
+    },
+    /// Resizing failed.
+    #[error("resizing a {width} x {height} image: {message}")]
+    Resize {
+        /// Width of the source in pixels.
+        width: u32,
+        /// Height of the source in pixels.
+        height: u32,
+        /// What the resizer said.
+        message: String,
+    },
+    /// A tensor operation failed.
+    #[error("tensor operation: {0}")]
+    Tensor(#[from] candle_core::Error),
+}

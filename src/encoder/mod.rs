@@ -1,0 +1,47 @@
+//! Text and RGB images to unit vectors of one shared space.
+//!
+//! The two sides load apart, so that a text query never reads the image weights. Only this room imports candle.
+
+mod embeddings;
+mod error;
+mod identity;
+
+pub use embeddings::Embeddings;
+pub use error::EncoderError;
+pub use identity::{Family, Fingerprint, Identity};
+
+use crate::rgb::RgbImage;
+
+/// The image side of an encoder.
+///
+/// Preprocessing is apart from embedding so that it can run beside decoding, on other threads, and a large photograph
+/// shrinks to the model's input before it waits for its batch.
+pub trait ImageEncoder: Send + Sync {
+    /// What this encoder is; equal fingerprints mean comparable vectors.
+    fn identity(&self) -> &Identity;
+
+    /// Resizes, crops and normalises one image to the model's input.
+    fn preprocess(&self, image: &RgbImage) -> Result<Pixels, EncoderError>;
+
+    /// Embeds a batch of preprocessed images: one unit vector an image, in order. An empty batch gives no vectors.
+    fn embed(&self, batch: &[Pixels]) -> Result<Embeddings, EncoderError>;
+}
+
+/// The text side of an encoder.
+pub trait TextEncoder: Send + Sync {
+    /// What this encoder is; equal fingerprints mean comparable vectors.
+    fn identity(&self) -> &Identity;
+
+    /// Embeds strings: one unit vector a string, in order, however long they are (each is cut to the model's limit).
+    /// Any batch size is allowed: the encoder groups strings of like length itself.
+    fn embed(&self, texts: &[&str]) -> Result<Embeddings, EncoderError>;
+}
+
+/// One image as the model reads it: three planes (R, G, B) of `size` rows of `size` normalised values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pixels {
+    /// Side of the square in pixels.
+    pub size: usize,
+    /// `3 * size * size` values, planar.
+    pub data: Vec<f32>,
+}

@@ -1,0 +1,2 @@
+//! The `clipdex` program.
+fn main() {}
