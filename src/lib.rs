@@ -2,5 +2,11 @@
 //!
 //! See ARCHITECTURE.md for the rooms and the direction of dependence between them.
 
+pub mod cli;
 pub mod encoder;
+pub mod ingest;
+pub mod labels;
+pub mod library;
+pub mod media;
+pub mod query;
 pub mod rgb;

@@ -1,2 +1,7 @@
-//! The `clipdex` program.
-fn main() {}
+//! The `clipdex` program: see `clipdex --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    clipdex::cli::main()
+}

@@ -1,0 +1,44 @@
+mod classify;
+mod completions;
+mod index;
+mod label;
+mod models;
+mod search;
+mod similar;
+mod status;
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use super::{Global, Outcome};
+
+/// One variant a command, each with its arguments in a file of its own.
+#[derive(Subcommand)]
+pub(super) enum Command {
+    Index(index::IndexArgs),
+    Search(search::SearchArgs),
+    Similar(similar::SimilarArgs),
+    Classify(classify::ClassifyArgs),
+    Label(label::LabelArgs),
+    Status(status::StatusArgs),
+    Models(models::ModelsArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    /// Runs the command; results go to `out`.
+    pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
+        match self {
+            Self::Index(args) => args.run(global, out),
+            Self::Search(args) => args.run(global, out),
+            Self::Similar(args) => args.run(global, out),
+            Self::Classify(args) => args.run(global, out),
+            Self::Label(args) => args.run(global, out),
+            Self::Status(args) => args.run(global, out),
+            Self::Models(args) => args.run(out),
+            Self::Completions(args) => Ok(args.run(out)),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The command line: argument types, one file a command, output formats.
+//!
+//! Only this room prints, ends the process, and uses anyhow. Standard output holds results and nothing else.
+
+mod commands;
+mod interrupt;
+mod output;
+mod progress;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser};
+
+use crate::library::{Library, LibraryWriter, default_library_dir};
+use commands::Command;
+
+/// Searches photographs by what they show: in words, by example, or by recognising what is in them.
+///
+/// Everything happens on this machine. Start with `clipdex index DIR`, then `clipdex search "words"`.
+#[derive(Parser)]
+#[command(name = "clipdex", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args)]
+struct Global {
+    /// Directory of the library [default: clipdex in the user's data directory]
+    #[arg(long, global = true, value_name = "DIR", env = "CLIPDEX_LIBRARY")]
+    library: Option<PathBuf>,
+
+    /// Model that makes the vectors [default: the one that the library was made with, else starter]
+    #[arg(long, global = true, value_name = "NAME")]
+    model: Option<String>,
+
+    /// No progress and no remarks on standard error, only errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+impl Global {
+    fn library_dir(&self) -> Result<PathBuf> {
+        match &self.library {
+            Some(dir) => Ok(dir.clone()),
+            None => Ok(default_library_dir()?),
+        }
+    }
+
+    fn open(&self) -> Result<Library> {
+        Ok(Library::open(&self.library_dir()?)?)
+    }
+
+    fn open_for_writing(&self) -> Result<LibraryWriter> {
+        Ok(LibraryWriter::open(&self.library_dir()?, self.model.as_deref())?)
+    }
+
+    /// A remark on standard error, unless silence was asked for.
+    fn remark(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("clipdex: {text}");
+        }
+    }
+}
+
+/// How a command ended, as its exit code says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Done, or something was found.
+    Done,
+    /// Nothing was found.
+    Nothing,
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Done => 0,
+            Outcome::Nothing => 1,
+            Outcome::Interrupted => 130,
+        })
+    }
+}
+
+const ERROR: u8 = 2;
+
+/// Runs the program with the process's arguments: 0 done or found, 1 nothing found, 2 an error, 130 interrupted.
+pub fn main() -> ExitCode {
+    let Cli { global, command } = Cli::parse();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let result = command.run(&global, &mut out).and_then(|outcome| {
+        out.flush()?;
+        Ok(outcome)
+    });
+    match result {
+        Ok(outcome) => outcome.into(),
+        // Whoever reads the results has enough of them, as `head` does.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("clipdex: {}", output::plain(&format!("{error:#}")));
+            ExitCode::from(ERROR)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

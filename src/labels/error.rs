@@ -1,0 +1,67 @@
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::encoder::EncoderError;
+use crate::library::LibraryError;
+
+/// Why labels could not be read, stored or used.
+#[derive(Debug, Error)]
+pub enum LabelError {
+    /// The label file cannot be opened or read.
+    #[error("cannot read label file '{}': {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A line of the label file is not what its format asks for.
+    #[error("label file '{file}', line {line}: {message}")]
+    Syntax {
+        /// The file, or the name of the built-in list.
+        file: String,
+        /// Line, counted from 1.
+        line: u64,
+        /// What is wrong and what is expected.
+        message: String,
+    },
+    /// The source holds no label at all.
+    #[error("'{0}' holds no labels; a label file has one label a line, or tab-separated columns with a header")]
+    Empty(String),
+    /// There is no such built-in list.
+    #[error("there is no built-in label list '{name}'; built in are {known}")]
+    UnknownBuiltin {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// A bank's name holds characters that it may not.
+    #[error("'{0}' cannot name a label bank; use letters, digits, '-', '_' and '.', at most 100 of them")]
+    BadName(String),
+    /// There is no bank of this name.
+    #[error("there is no label bank '{name}' in this library; {known}")]
+    UnknownBank {
+        /// What was asked for.
+        name: String,
+        /// What there is, and how to add one.
+        known: String,
+    },
+    /// A prompt template has no place for the label's name.
+    #[error("the prompt template '{0}' has no '{{}}' where the label's name goes; an example is 'a photo of a {{}}.'")]
+    Template(String),
+    /// The bank cannot be stored or read.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// The labels cannot be embedded.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+}
+
+impl From<clipdex_index::IndexError> for LabelError {
+    fn from(error: clipdex_index::IndexError) -> Self {
+        Self::Library(error.into())
+    }
+}

@@ -1,0 +1,129 @@
+//! One open library: the index, the directories that it covers, and the model that made its vectors.
+
+mod error;
+mod location;
+mod photo;
+mod record;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use clipdex_index::{Index, IndexError, ItemId, RootId, Space};
+
+pub use error::LibraryError;
+pub use location::{bytes_to_path, default_library_dir, path_to_bytes};
+pub use photo::PhotoRecord;
+pub(crate) use record::Record;
+pub use writer::LibraryWriter;
+
+use crate::encoder::{Identity, Model};
+use location::decode_root;
+use photo::ImagesRecord;
+
+/// Name of the space that holds the photographs' vectors.
+const IMAGES: &str = "images";
+
+/// A library opened for reading. It sees what was committed before it was opened and never blocks a writer.
+pub struct Library {
+    dir: PathBuf,
+    index: Index,
+}
+
+impl Library {
+    /// Opens the library in `dir`.
+    ///
+    /// # Errors
+    /// There is no library, or it is damaged or of a newer format.
+    pub fn open(dir: &Path) -> Result<Self, LibraryError> {
+        let dir = canonical(dir).map_err(|_| LibraryError::NotFound(dir.to_path_buf()))?;
+        let index = match Index::open(&dir) {
+            Err(IndexError::NotFound { .. }) => return Err(LibraryError::NotFound(dir)),
+            opened => opened?,
+        };
+        Ok(Self { dir, index })
+    }
+
+    /// Where the library lies, absolute.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The index beneath.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The space of photographs.
+    pub fn images(&self) -> Result<Space, LibraryError> {
+        self.index.space(IMAGES)?.ok_or_else(|| LibraryError::NoPhotos(self.dir.clone()))
+    }
+
+    /// Name of the model that the library was made with.
+    pub fn model_name(&self) -> Result<String, LibraryError> {
+        Ok(ImagesRecord::decode(&self.images()?.attributes)?.model)
+    }
+
+    /// The model that the library was made with; `asked`, where given, must name the same.
+    ///
+    /// # Errors
+    /// `asked` names another model, the model is not on this machine, or its weights are not those that the library
+    /// was made with.
+    pub fn model(&self, asked: Option<&str>) -> Result<Model, LibraryError> {
+        let stored = self.model_name()?;
+        if let Some(asked) = asked
+            && asked != stored
+        {
+            return Err(LibraryError::OtherModel { dir: self.dir.clone(), stored, asked: asked.to_owned() });
+        }
+        let model = Model::open(&stored)?;
+        check_weights(&self.dir, &self.images()?, model.identity())?;
+        Ok(model)
+    }
+
+    /// The directories that the library covers.
+    pub fn roots(&self) -> Result<Vec<(RootId, PathBuf)>, LibraryError> {
+        let roots = self.index.roots()?;
+        roots.into_iter().map(|root| Ok((root.id, decode_root(&root.location, &self.dir)?))).collect()
+    }
+
+    /// What is known of a photograph.
+    pub fn photo(&self, images: &Space, item: ItemId) -> Result<Option<PhotoRecord>, LibraryError> {
+        self.index.item(images.id, item)?.map(|item| PhotoRecord::decode(&item.payload)).transpose()
+    }
+
+    /// The files that show a photograph, absolute; several where it was copied.
+    pub fn files_of(&self, images: &Space, item: ItemId) -> Result<Vec<PathBuf>, LibraryError> {
+        let roots = self.roots()?;
+        let mut files = Vec::new();
+        for (root, relative) in self.index.files_of(images.id, item)? {
+            if let Some((_, dir)) = roots.iter().find(|(id, _)| *id == root) {
+                files.push(dir.join(bytes_to_path(&relative)?));
+            }
+        }
+        Ok(files)
+    }
+
+    /// The photograph that the library knows under this path, which may be relative to the current directory.
+    pub fn item_of_file(&self, file: &Path) -> Result<Option<ItemId>, LibraryError> {
+        let Ok(file) = canonical(file) else { return Ok(None) };
+        for (root, dir) in self.roots()? {
+            if let Ok(relative) = file.strip_prefix(&dir)
+                && let Some(record) = self.index.file(root, &path_to_bytes(relative)?)?
+            {
+                return Ok(Some(record.item));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn canonical(path: &Path) -> Result<PathBuf, LibraryError> {
+    path.canonicalize().map_err(|source| LibraryError::Path { path: path.to_path_buf(), source })
+}
+
+fn check_weights(dir: &Path, images: &Space, identity: &Identity) -> Result<(), LibraryError> {
+    if images.fingerprint == identity.fingerprint.0 && images.dim == identity.dim {
+        return Ok(());
+    }
+    Err(LibraryError::OtherWeights { dir: dir.to_path_buf(), model: identity.name.clone() })
+}

@@ -1,0 +1,135 @@
+//! The machine formats are an interface: golden files hold them still. `GOLDEN=write` writes the files anew.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::sandbox::Sandbox;
+
+const NAMES: [&str; 3] = ["cat.jpg", "coffee-cup.jpg", "dress-1.jpg"];
+
+/// Compares with tests/clipdex/golden/NAME.
+fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clipdex/golden").join(name);
+    if std::env::var_os("GOLDEN").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    assert_eq!(text, fs::read_to_string(&path).unwrap_or_default(), "{name}");
+}
+
+/// Scores differ in their last digits between processors, and directories between runs.
+fn settle(sandbox: &Sandbox, value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let rounded = (number.as_f64().unwrap() * 100.0).round() / 100.0;
+            *value = Value::from(rounded);
+        }
+        Value::String(text) => *text = text.replace(sandbox.photos().to_str().unwrap(), "PHOTOS"),
+        Value::Array(items) => items.iter_mut().for_each(|item| settle(sandbox, item)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| settle(sandbox, field)),
+        _ => {}
+    }
+}
+
+fn settled(sandbox: &Sandbox, text: &str) -> String {
+    let mut value: Value = serde_json::from_str(text).unwrap();
+    settle(sandbox, &mut value);
+    serde_json::to_string_pretty(&value).unwrap() + "\n"
+}
+
+/// The text with every decimal number cut to two digits.
+fn cut_decimals(text: &str) -> String {
+    let cut = |field: &str| match field.parse::<f64>() {
+        Ok(number) if field.contains('.') => format!("{number:.2}"),
+        _ => field.to_owned(),
+    };
+    let line = |line: &str| line.split(',').map(cut).collect::<Vec<_>>().join(",") + "\n";
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn search_formats() {
+    let sandbox = Sandbox::with_samples(&NAMES);
+    sandbox.index();
+    let search = |format: &str| sandbox.ok(["search", "a cat", format]);
+    let paths = |text: String| text.replace(sandbox.photos().to_str().unwrap(), "PHOTOS");
+
+    golden("search.json", &settled(&sandbox, &search("--json")));
+    let lines: String = search("--jsonl").lines().map(|line| settled(&sandbox, line)).collect();
+    golden("search.jsonl-pretty", &lines);
+    golden("search.csv", &cut_decimals(&paths(search("--csv"))));
+    golden("search.paths", &paths(search("--paths")));
+    assert_eq!(search("-0"), search("--paths").replace('\n', "\0"));
+    assert_eq!(search("--json").lines().count(), search("--json").trim_end().lines().count());
+}
+
+#[test]
+fn classify_formats() {
+    let sandbox = Sandbox::with_samples(&NAMES);
+    sandbox.index();
+    let list = sandbox.file("list.tsv", "id\tname\nn1\ttabby cat\nn2\t\"espresso\", black\n");
+    sandbox.ok(["label", "add", "things", list.to_str().unwrap()]);
+    let classify = |format: &str| sandbox.ok(["classify", "photos/cat.jpg", "--labels", "things", format]);
+    golden("classify.json", &settled(&sandbox, &classify("--json")));
+    golden("classify.jsonl-pretty", &settled(&sandbox, &classify("--jsonl")));
+    let csv = classify("--csv");
+    assert!(csv.contains("\"\"\"espresso\"\", black\""), "{csv}");
+    assert_eq!(csv.lines().next(), Some("path,rank,id,name,probability,score"));
+}
+
+#[test]
+fn people_see_a_table_and_programs_see_nothing_else() {
+    let sandbox = Sandbox::with_samples(&NAMES);
+    let run = sandbox.run(["index", "photos"]);
+    assert_eq!(run.stdout, "photos: 3 added\n");
+    assert_eq!(run.stderr, "", "no progress where standard error is no terminal");
+    let table = sandbox.ok(["search", "a cat", "-k", "1"]);
+    assert!(table.starts_with("  1  0.") && table.ends_with("  photos/cat.jpg\n"), "{table}");
+}
+
+#[test]
+fn status_tells_what_there_is() {
+    let sandbox = Sandbox::with_samples(&NAMES);
+    fs::write(sandbox.photo("broken.jpg"), b"not a photograph").unwrap();
+    sandbox.index();
+    let status = sandbox.json(["status", "--json"]);
+    assert_eq!(status["photos"], 3);
+    assert_eq!(status["failures"], 1);
+    assert_eq!(status["model"], "starter");
+    assert_eq!(status["roots"][0]["files"], 3);
+    let text = sandbox.ok(["status"]);
+    for word in ["starter", "3 photographs", "exact", "1 failure"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+}
+
+#[test]
+fn models_and_completions() {
+    let sandbox = Sandbox::new();
+    let models = sandbox.json(["models", "list", "--json"]);
+    assert_eq!(models[0]["name"], "starter");
+    assert_eq!(models[0]["dim"], 384);
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(sandbox.ok(["completions", shell]).contains("classify"));
+    }
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_error() {
+    let sandbox = Sandbox::with_samples(&NAMES);
+    sandbox.index();
+    let program = env!("CARGO_BIN_EXE_clipdex");
+    let script = format!("set -o pipefail; '{program}' label show things | head -n 1");
+    // One name under many identifiers is embedded once, so that a long bank is quick to make.
+    let rows: String = (0..20_000).map(|id| format!("n{id}\tcat\n")).collect();
+    let one = sandbox.file("one.tsv", &format!("id\tname\n{rows}"));
+    sandbox.ok(["label", "add", "things", one.to_str().unwrap()]);
+    let output = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .env("CLIPDEX_LIBRARY", sandbox.library())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty());
+}

@@ -1,0 +1,106 @@
+//! A place of its own for each test: photographs, a library, and the program.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Directories that vanish with the test.
+pub struct Sandbox {
+    dir: TempDir,
+}
+
+/// What one call of the program did.
+pub struct Run {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Sandbox {
+    /// With an empty directory for photographs.
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("photos")).unwrap();
+        Self { dir }
+    }
+
+    /// With these sample photographs.
+    pub fn with_samples(names: &[&str]) -> Self {
+        let sandbox = Self::new();
+        for name in names {
+            fs::copy(sample(name), sandbox.photo(name)).unwrap();
+        }
+        sandbox
+    }
+
+    pub fn photos(&self) -> PathBuf {
+        self.dir.path().canonicalize().unwrap().join("photos")
+    }
+
+    pub fn photo(&self, name: &str) -> PathBuf {
+        self.photos().join(name)
+    }
+
+    pub fn library(&self) -> PathBuf {
+        self.dir.path().join("library")
+    }
+
+    /// A file beside the photographs.
+    pub fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// The program, on this sandbox's library and in its directory.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clipdex"));
+        command.env("CLIPDEX_LIBRARY", self.library()).current_dir(self.dir.path());
+        command
+    }
+
+    pub fn run<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Run {
+        self.command().args(args).output().unwrap().into()
+    }
+
+    /// Runs and expects success.
+    pub fn ok<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> String {
+        let run = self.run(args);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stdout
+    }
+
+    /// Runs, expects success, and reads what it printed as JSON.
+    pub fn json<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Value {
+        serde_json::from_str(&self.ok(args)).unwrap()
+    }
+
+    /// Indexes the photographs and returns the summary.
+    pub fn index(&self) -> Value {
+        self.json(["index", "photos", "--json"])[0].take()
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// A photograph that the project ships.
+pub fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name)
+}
+
+/// Counts of a summary, those that are not zero.
+pub fn counts(summary: &Value) -> Vec<(&str, u64)> {
+    let fields = summary.as_object().unwrap().iter();
+    fields.filter_map(|(name, value)| Some((name.as_str(), value.as_u64().filter(|n| *n > 0)?))).collect()
+}

@@ -1,1 +1,0 @@
-//! clipdex-tools.
