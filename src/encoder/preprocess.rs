@@ -21,7 +21,7 @@ use crate::rgb::RgbImage;
 ///
 /// let image = RgbImage::new(2, 1, vec![255; 6]).ok_or("wrong size")?;
 /// let pixels = Preprocess::STARTER.apply(&image)?;
-/// assert_eq!((pixels.size, pixels.data[0]), (260, 1.0));
+/// assert_eq!((pixels.size, pixels.data.len()), (260, 3 * 260 * 260));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
