@@ -5,10 +5,12 @@
 mod embeddings;
 mod error;
 mod identity;
+mod preprocess;
 
 pub use embeddings::Embeddings;
 pub use error::EncoderError;
 pub use identity::{Family, Fingerprint, Identity};
+pub use preprocess::{Preprocess, Rounding};
 
 use crate::rgb::RgbImage;
 
