@@ -11,6 +11,12 @@ impl Embeddings {
         (dim > 0 && data.len().is_multiple_of(dim)).then_some(Self { dim, data })
     }
 
+    /// Wraps `data` that an encoder made of whole rows of `dim` values.
+    pub(super) fn from_rows(dim: usize, data: Vec<f32>) -> Self {
+        debug_assert!(dim > 0 && data.len().is_multiple_of(dim));
+        Self { dim, data }
+    }
+
     /// Length of each vector.
     pub fn dim(&self) -> usize {
         self.dim
@@ -35,4 +41,12 @@ impl Embeddings {
     pub fn as_slice(&self) -> &[f32] {
         &self.data
     }
+}
+
+/// Scales `vector` to unit length; a zero vector stays zero.
+pub(super) fn normalize(vector: &mut [f32]) {
+    let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    // The bound is PyTorch's.
+    let factor = 1.0 / norm.max(1e-12);
+    vector.iter_mut().for_each(|value| *value *= factor);
 }

@@ -5,11 +5,16 @@
 mod embeddings;
 mod error;
 mod identity;
+mod models;
+mod ops;
 mod preprocess;
+mod starter;
+mod weights;
 
 pub use embeddings::Embeddings;
 pub use error::EncoderError;
 pub use identity::{Family, Fingerprint, Identity};
+pub use models::{Model, ModelInfo, models};
 pub use preprocess::{Preprocess, Rounding};
 
 use crate::rgb::RgbImage;
@@ -35,7 +40,8 @@ pub trait TextEncoder: Send + Sync {
     fn identity(&self) -> &Identity;
 
     /// Embeds strings: one unit vector a string, in order, however long they are (each is cut to the model's limit).
-    /// Any batch size is allowed: the encoder groups strings of like length itself.
+    /// Any batch size is allowed: the encoder cuts it into batches itself, and no string's vector
+    /// depends on the others.
     fn embed(&self, texts: &[&str]) -> Result<Embeddings, EncoderError>;
 }
 

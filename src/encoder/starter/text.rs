@@ -1,0 +1,128 @@
+use rayon::prelude::*;
+use tokenizers::{Tokenizer, TruncationParams};
+
+use super::bert::Bert;
+use super::config::Config;
+use super::{NAME, TEXT_WEIGHTS, TOKENIZER, identity};
+use crate::encoder::embeddings::normalize;
+use crate::encoder::weights::Weights;
+use crate::encoder::{Embeddings, EncoderError, Identity, TextEncoder};
+
+/// Tokens of one batch: enough rows to make the matrix products efficient, few enough that their results stay in cache.
+const BATCH_TOKENS: usize = 256;
+
+/// The starter model's text side.
+pub(in crate::encoder) struct StarterTextEncoder {
+    identity: Identity,
+    tokenizer: Tokenizer,
+    bert: Bert,
+    /// Mean of many texts' embeddings, which all texts share and which says nothing.
+    center: Vec<f32>,
+}
+
+impl StarterTextEncoder {
+    /// Reads the tokenizer and the text weights.
+    pub(in crate::encoder) fn load() -> Result<Self, EncoderError> {
+        let config = Config::parse(super::CONFIG)?;
+        let weights = Weights::parse(NAME, TEXT_WEIGHTS)?;
+        let (tokenizer, bert) = rayon::join(
+            || load_tokenizer(config.text.max_tokens),
+            || Bert::load(&weights, &config.text),
+        );
+        Ok(Self {
+            identity: identity(&config),
+            tokenizer: tokenizer?,
+            bert: bert?,
+            center: weights.values("center", &[config.dim])?,
+        })
+    }
+
+    /// Token ids of `text`, [CLS] first and [SEP] last, at most the model's limit.
+    pub(super) fn token_ids(&self, text: &str) -> Result<Vec<u32>, EncoderError> {
+        let encoding = self.tokenizer.encode_fast(text, true).map_err(tokenizer_error)?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Unit vectors of one batch of token sequences, one after another.
+    fn embed_batch(&self, sequences: &[Vec<u32>]) -> Result<Vec<f32>, EncoderError> {
+        let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
+        let states = self.bert.forward(&sequences.concat(), &lengths)?;
+        let states = states.ok_or_else(|| tokenizer_error("a token id is outside the model's vocabulary".into()))?;
+        let states = states.flatten_all()?.to_vec1::<f32>()?;
+        let dim = self.identity.dim;
+        let mut rows = states.chunks_exact(dim);
+        let mut embeddings = Vec::with_capacity(sequences.len() * dim);
+        for length in lengths {
+            // The length does not matter to the direction: a sum serves as well as a mean.
+            let mut pooled = vec![0.0; dim];
+            for row in rows.by_ref().take(length) {
+                pooled.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+            }
+            normalize(&mut pooled);
+            pooled
+                .iter_mut()
+                .zip(&self.center)
+                .for_each(|(value, center)| *value -= center);
+            normalize(&mut pooled);
+            embeddings.extend(pooled);
+        }
+        Ok(embeddings)
+    }
+}
+
+impl TextEncoder for StarterTextEncoder {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Embeddings, EncoderError> {
+        let sequences: Vec<Vec<u32>> = texts
+            .par_iter()
+            .map(|text| self.token_ids(text))
+            .collect::<Result<_, _>>()?;
+        let batches: Vec<Vec<f32>> = batches(&sequences)
+            .par_iter()
+            .map(|batch| self.embed_batch(batch))
+            .collect::<Result<_, _>>()?;
+        Ok(Embeddings::from_rows(self.identity.dim, batches.concat()))
+    }
+}
+
+fn load_tokenizer(max_tokens: usize) -> Result<Tokenizer, EncoderError> {
+    let mut tokenizer = Tokenizer::from_bytes(TOKENIZER).map_err(tokenizer_error)?;
+    let truncation = TruncationParams {
+        max_length: max_tokens,
+        ..TruncationParams::default()
+    };
+    tokenizer
+        .with_padding(None)
+        .with_truncation(Some(truncation))
+        .map_err(tokenizer_error)?;
+    Ok(tokenizer)
+}
+
+// The type is that of the tokenizers crate.
+#[allow(clippy::needless_pass_by_value)]
+fn tokenizer_error(error: tokenizers::Error) -> EncoderError {
+    EncoderError::Tokenizer {
+        model: NAME.to_owned(),
+        message: error.to_string(),
+    }
+}
+
+/// Cuts `sequences` into runs of about [`BATCH_TOKENS`] tokens.
+fn batches(sequences: &[Vec<u32>]) -> Vec<&[Vec<u32>]> {
+    let mut batches = Vec::new();
+    let (mut start, mut tokens) = (0, 0);
+    for (end, sequence) in sequences.iter().enumerate() {
+        if end > start && tokens + sequence.len() > BATCH_TOKENS {
+            batches.push(&sequences[start..end]);
+            (start, tokens) = (end, 0);
+        }
+        tokens += sequence.len();
+    }
+    if start < sequences.len() {
+        batches.push(&sequences[start..]);
+    }
+    batches
+}
