@@ -1,0 +1,118 @@
+//! Vectors in memory, as they are stored.
+
+use half::f16;
+
+use crate::error::{IndexError, Result};
+use crate::kernel;
+use crate::store::codec::{Counters, decode_vector};
+use crate::store::{Cf, Store, keys};
+use crate::types::{ItemId, SpaceId};
+
+/// Rows of f16 vectors in ascending order of their ids.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Matrix {
+    pub(crate) ids: Vec<ItemId>,
+    /// `ids.len() * dim` values.
+    pub(crate) vectors: Vec<f16>,
+    pub(crate) dim: usize,
+}
+
+impl Matrix {
+    /// All vectors of a space.
+    pub(crate) fn load(store: &Store, space: SpaceId, dim: usize, counters: &Counters) -> Result<Self> {
+        let rows = usize::try_from(counters.items).unwrap_or_default();
+        let mut matrix = Self {
+            ids: Vec::with_capacity(rows),
+            vectors: Vec::with_capacity(rows * dim),
+            dim,
+        };
+        let mut scan = store.scan(Cf::Vectors, &keys::space(space));
+        while let Some((key, value)) = scan.advance()? {
+            let (_, id) = keys::parse_item(key)?;
+            decode_vector(value, dim, &mut matrix.vectors)?;
+            matrix.ids.push(id);
+        }
+        Ok(matrix)
+    }
+
+    /// The vectors that are in no segment.
+    pub(crate) fn load_unsealed(store: &Store, space: SpaceId, dim: usize) -> Result<Self> {
+        let mut wanted = Vec::new();
+        let mut scan = store.scan(Cf::Unsealed, &keys::space(space));
+        while let Some((key, _)) = scan.advance()? {
+            let (space, id) = keys::parse_item(key)?;
+            wanted.push(keys::item(space, id));
+        }
+        let mut matrix = Self {
+            ids: Vec::new(),
+            vectors: Vec::with_capacity(wanted.len() * dim),
+            dim,
+        };
+        store.get_many(Cf::Vectors, &wanted, |key, value| {
+            let (_, id) = keys::parse_item(key)?;
+            let value = value.ok_or_else(|| IndexError::corrupt("vector", format_args!("item {id} has none")))?;
+            decode_vector(value, dim, &mut matrix.vectors)?;
+            matrix.ids.push(id);
+            Ok(())
+        })?;
+        Ok(matrix)
+    }
+}
+
+/// How far a vector's length may be from 1.
+const NORM_TOLERANCE: f32 = 1e-2;
+
+/// Refuses what is not a finite vector of unit length and of the space's dimension.
+pub(crate) fn check_unit(space: &str, dim: usize, vector: &[f32]) -> Result<()> {
+    if vector.len() != dim {
+        return Err(IndexError::DimensionMismatch {
+            space: space.to_owned(),
+            stored: dim,
+            given: vector.len(),
+        });
+    }
+    let norm = kernel::dot_f32_f32(vector, vector).sqrt();
+    if !norm.is_finite() {
+        return Err(IndexError::InvalidVector {
+            reason: "a value is not finite".to_owned(),
+        });
+    }
+    if (norm - 1.0).abs() > NORM_TOLERANCE {
+        return Err(IndexError::InvalidVector {
+            reason: format!("its length is {norm}"),
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_finite_unit_vectors_of_the_right_length_pass() {
+        assert!(check_unit("s", 2, &[0.6, 0.8]).is_ok());
+        assert!(check_unit("s", 2, &[0.604, 0.8]).is_ok());
+        let wrong_length = check_unit("s", 3, &[0.6, 0.8]);
+        assert!(matches!(
+            wrong_length,
+            Err(IndexError::DimensionMismatch {
+                stored: 3,
+                given: 2,
+                ..
+            })
+        ));
+        for bad in [
+            [f32::NAN, 1.0],
+            [f32::INFINITY, 0.0],
+            [0.0, 0.0],
+            [0.7, 0.8],
+            [f32::MAX, f32::MAX],
+        ] {
+            assert!(
+                matches!(check_unit("s", 2, &bad), Err(IndexError::InvalidVector { .. })),
+                "{bad:?}"
+            );
+        }
+    }
+}

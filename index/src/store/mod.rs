@@ -1,0 +1,308 @@
+//! RocksDB, the truth of a library. Nothing else in the crate imports it.
+//!
+//! # On disk
+//! The database lies in `db/` under the library directory. Numbers in keys are big-endian; values are a record
+//! version byte and [postcard](https://postcard.jamesmunns.com/wire-format) except where another form is named.
+//!
+//! | column family | key | value |
+//! | --- | --- | --- |
+//! | `meta` | `format` | format version, u32 big-endian |
+//! | `meta` | `next_ids` | the next free space and root id |
+//! | `meta` | `counters`, space u32 | next item id, live items, unsealed items, revision |
+//! | `spaces` | space u32 | name, dimensions, encoder fingerprint, attributes |
+//! | `items` | space u32, item u64 | key, payload |
+//! | `keys` | space u32, key bytes | item id |
+//! | `vectors` | space u32, item u64 | f16 little-endian values, no version byte |
+//! | `roots` | root u32 | location bytes |
+//! | `files` | root u32, relative path bytes | space, item, size, modification time, content hash |
+//! | `item_files` | space u32, item u64, root u32, relative path bytes | empty: the reverse of `files` |
+//! | `failures` | root u32, relative path bytes | reason, size, modification time, when |
+//! | `segments` | space u32, `s` | segment file name, checksum, items, whether it has a graph |
+//! | `segments` | space u32, `t` | version byte, portable roaring bitmap of the sealed items that are gone or replaced |
+//! | `unsealed` | space u32, item u64 | empty: the item's present vector is in no segment |
+//!
+//! Every live item of a space is either in `unsealed`, or in the space's segment and not among the tombstones. Ids
+//! are never used twice. Each commit is one write batch, synced.
+
+mod changes;
+pub(crate) mod codec;
+pub(crate) mod keys;
+mod lock;
+mod options;
+mod scan;
+
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use rocksdb::{DB, Options, PrefixRange, ReadOptions, WriteBatch};
+use tempfile::TempDir;
+
+pub(crate) use changes::{Changes, View};
+pub(crate) use lock::WriterLock;
+pub(crate) use scan::Scan;
+
+use crate::error::{IndexError, Result};
+use codec::{FORMAT_VERSION, Record};
+
+/// The database's directory under the library.
+const DATABASE: &str = "db";
+/// The file that every RocksDB database has.
+const CURRENT: &str = "db/CURRENT";
+/// How often a reader tries while the writer switches files under it, and how long it waits between.
+const ATTEMPTS: u32 = 12;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The column families.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cf {
+    Meta,
+    Spaces,
+    Items,
+    Keys,
+    Vectors,
+    Files,
+    ItemFiles,
+    Failures,
+    Roots,
+    Segments,
+    Unsealed,
+}
+
+impl Cf {
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Meta,
+        Self::Spaces,
+        Self::Items,
+        Self::Keys,
+        Self::Vectors,
+        Self::Files,
+        Self::ItemFiles,
+        Self::Failures,
+        Self::Roots,
+        Self::Segments,
+        Self::Unsealed,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            Self::Spaces => "spaces",
+            Self::Items => "items",
+            Self::Keys => "keys",
+            Self::Vectors => "vectors",
+            Self::Files => "files",
+            Self::ItemFiles => "item_files",
+            Self::Failures => "failures",
+            Self::Roots => "roots",
+            Self::Segments => "segments",
+            Self::Unsealed => "unsealed",
+        }
+    }
+}
+
+/// An open database.
+pub(crate) struct Store {
+    db: DB,
+    /// A secondary instance's own log files; removed after the database is closed.
+    _logs: Option<TempDir>,
+}
+
+impl Store {
+    /// Opens the database for writing, and creates it where it is missing. The caller holds the writer's lock.
+    pub(crate) fn open_primary(dir: &Path) -> Result<Self> {
+        let path = dir.join(DATABASE);
+        let mut options = options::database();
+        options.create_if_missing(true);
+        let mut families = options::column_families();
+        if dir.join(CURRENT).exists() {
+            // A newer format may have column families of its own; open them too, so that its version can be read.
+            for name in list_families(&path)? {
+                if !families.iter().any(|family| family.name() == name) {
+                    families.push(rocksdb::ColumnFamilyDescriptor::new(name, Options::default()));
+                }
+            }
+        }
+        let db = DB::open_cf_descriptors(&options, &path, families).map_err(database_error("open"))?;
+        let store = Self { db, _logs: None };
+        if !store.check_format()? {
+            let mut changes = Changes::default();
+            changes.put(Cf::Meta, keys::FORMAT, codec::encode_format(FORMAT_VERSION).to_vec());
+            store.write(&changes)?;
+        }
+        Ok(store)
+    }
+
+    /// Opens a reader's view of the database: a secondary instance, which takes no lock and writes nothing under `dir`.
+    pub(crate) fn open_secondary(dir: &Path) -> Result<Self> {
+        let not_found = || IndexError::NotFound {
+            path: dir.to_owned(),
+            missing: CURRENT,
+        };
+        if !dir.join(CURRENT).exists() {
+            return Err(not_found());
+        }
+        retry(|| {
+            let path = dir.join(DATABASE);
+            let present = list_families(&path)?;
+            if let Some(missing) = Cf::ALL.iter().find(|cf| !present.iter().any(|name| name == cf.name())) {
+                return Err(IndexError::corrupt(
+                    "database",
+                    format_args!("no column family `{}`", missing.name()),
+                ));
+            }
+            let temp = std::env::temp_dir();
+            let logs = tempfile::Builder::new()
+                .prefix("clipdex-reader-")
+                .tempdir()
+                .map_err(IndexError::io(&temp))?;
+            let families = options::column_families();
+            let logs_path = logs.path().to_owned();
+            let db = DB::open_cf_descriptors_as_secondary(&options::database(), path, logs_path, families)
+                .map_err(database_error("open"))?;
+            let store = Self { db, _logs: Some(logs) };
+            if store.check_format()? {
+                Ok(store)
+            } else {
+                Err(not_found())
+            }
+        })
+    }
+
+    /// Whether the format is the one this program knows; false when the database is new and empty.
+    fn check_format(&self) -> Result<bool> {
+        if let Some(bytes) = self.get(Cf::Meta, keys::FORMAT)? {
+            return match codec::decode_format(&bytes)? {
+                FORMAT_VERSION => Ok(true),
+                found => Err(IndexError::UnsupportedFormat {
+                    found,
+                    supported: FORMAT_VERSION,
+                }),
+            };
+        }
+        for cf in Cf::ALL {
+            if self.scan(cf, &[]).advance()?.is_some() {
+                let detail = format_args!("no format version, yet `{}` holds data", cf.name());
+                return Err(IndexError::corrupt("format", detail));
+            }
+        }
+        Ok(false)
+    }
+
+    /// For a secondary instance: sees what the writer has committed since.
+    pub(crate) fn catch_up(&self) -> Result<()> {
+        retry(|| {
+            self.db
+                .try_catch_up_with_primary()
+                .map_err(database_error("catch up with the writer"))
+        })
+    }
+
+    pub(crate) fn get(&self, cf: Cf, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.db.get_cf(self.family(cf)?, key).map_err(database_error("read"))
+    }
+
+    pub(crate) fn record<R: Record>(&self, cf: Cf, key: &[u8]) -> Result<Option<R>> {
+        let bytes = self
+            .db
+            .get_pinned_cf(self.family(cf)?, key)
+            .map_err(database_error("read"))?;
+        bytes.map(|bytes| R::decode(&bytes)).transpose()
+    }
+
+    /// Calls `each` with the value of every key; the keys ascend.
+    pub(crate) fn get_many(
+        &self,
+        cf: Cf,
+        keys: &[[u8; 12]],
+        mut each: impl FnMut(&[u8; 12], Option<&[u8]>) -> Result<()>,
+    ) -> Result<()> {
+        const AT_ONCE: usize = 256;
+        for keys in keys.chunks(AT_ONCE) {
+            let values = self.db.batched_multi_get_cf(self.family(cf)?, keys.iter(), true);
+            for (key, value) in keys.iter().zip(values) {
+                each(key, value.map_err(database_error("read"))?.as_deref())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The entries whose keys start with `prefix`, in key order.
+    pub(crate) fn scan(&self, cf: Cf, prefix: &[u8]) -> Scan<'_> {
+        let mut options = ReadOptions::default();
+        options.set_iterate_range(PrefixRange(prefix));
+        // A scan would push the records in use out of the cache.
+        options.fill_cache(false);
+        match self.family(cf) {
+            Ok(family) => Scan::new(self.db.raw_iterator_cf_opt(family, options)),
+            // Unreachable: every column family was opened. The default one is empty.
+            Err(_) => Scan::new(self.db.raw_iterator_opt(options)),
+        }
+    }
+
+    /// Commits all changes or none, synced to the disk.
+    pub(crate) fn write(&self, changes: &Changes) -> Result<()> {
+        let mut batch = WriteBatch::default();
+        for (cf, prefix) in &changes.cleared {
+            let end = keys::after_prefix(prefix).ok_or_else(|| IndexError::corrupt("key", "a prefix without end"))?;
+            batch.delete_range_cf(self.family(*cf)?, prefix, &end);
+        }
+        for (cf, entries) in &changes.entries {
+            let family = self.family(*cf)?;
+            for (key, value) in entries {
+                match value {
+                    Some(value) => batch.put_cf(family, key, value),
+                    None => batch.delete_cf(family, key),
+                }
+            }
+        }
+        self.db
+            .write_opt(batch, &options::synced())
+            .map_err(database_error("commit"))
+    }
+
+    /// Writes memory to files, so that the next opening has no log to replay.
+    pub(crate) fn flush(&self) -> Result<()> {
+        let families = Cf::ALL.iter().map(|cf| self.family(*cf)).collect::<Result<Vec<_>>>()?;
+        self.db
+            .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
+            .map_err(database_error("flush"))
+    }
+
+    fn family(&self, cf: Cf) -> Result<&rocksdb::ColumnFamily> {
+        self.db
+            .cf_handle(cf.name())
+            .ok_or_else(|| IndexError::corrupt("database", format_args!("no `{}`", cf.name())))
+    }
+}
+
+fn list_families(path: &Path) -> Result<Vec<String>> {
+    DB::list_cf(&Options::default(), path).map_err(database_error("open"))
+}
+
+/// For `map_err`: what was being done when RocksDB failed.
+fn database_error(action: &'static str) -> impl Fn(rocksdb::Error) -> IndexError {
+    move |error| IndexError::Database {
+        action,
+        detail: error.into_string(),
+    }
+}
+
+/// Runs `attempt` again while the database seems to change under it. A refusal of the format is final.
+fn retry<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut tried = 1;
+    loop {
+        match attempt() {
+            Err(IndexError::Database { .. } | IndexError::Corrupt { .. } | IndexError::NotFound { .. })
+                if tried < ATTEMPTS =>
+            {
+                tried += 1;
+                thread::sleep(PAUSE);
+            }
+            other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,6 @@
+//! The index as its users see it.
+
+mod batches;
+mod readers;
+mod spaces;
+mod support;
