@@ -17,13 +17,19 @@ fn image_side(criterion: &mut Criterion) {
     let photo = media::decode(&bytes, &Limits::default()).unwrap();
     let pixels = encoder.preprocess(&photo.image).unwrap();
 
-    criterion.bench_function("decode a photograph", |b| b.iter(|| media::decode(&bytes, &Limits::default()).unwrap()));
-    criterion.bench_function("preprocess a photograph", |b| b.iter(|| encoder.preprocess(&photo.image).unwrap()));
+    criterion.bench_function("decode a photograph", |b| {
+        b.iter(|| media::decode(&bytes, &Limits::default()).unwrap())
+    });
+    criterion.bench_function("preprocess a photograph", |b| {
+        b.iter(|| encoder.preprocess(&photo.image).unwrap())
+    });
     let mut group = criterion.benchmark_group("embed photographs");
     for count in [1, 32] {
         let batch: Vec<&Pixels> = vec![&pixels; count];
         group.throughput(Throughput::Elements(count as u64)).sample_size(10);
-        group.bench_function(count.to_string(), |b| b.iter(|| encoder.embed(black_box(&batch)).unwrap()));
+        group.bench_function(count.to_string(), |b| {
+            b.iter(|| encoder.embed(black_box(&batch)).unwrap())
+        });
     }
 }
 
@@ -34,7 +40,9 @@ fn text_side(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("embed texts");
     for count in [1, 256] {
         group.throughput(Throughput::Elements(count as u64)).sample_size(10);
-        group.bench_function(count.to_string(), |b| b.iter(|| encoder.embed(black_box(&texts[..count])).unwrap()));
+        group.bench_function(count.to_string(), |b| {
+            b.iter(|| encoder.embed(black_box(&texts[..count])).unwrap())
+        });
     }
 }
 
@@ -45,8 +53,21 @@ fn recognition(criterion: &mut Criterion) {
     let data: Vec<f32> = (0..LABELS as usize * dim).map(|i| (i % 251) as f32 / 251.0).collect();
     let image = data[..dim].to_vec();
     criterion.bench_function("recognise out of 21,841 labels", |b| {
-        let labels = || ZeroShot::new(VectorSet { ids: (0..LABELS).collect(), data: data.clone(), dim }, model.identity());
-        b.iter_batched_ref(labels, |labels| labels.classify(&image, 5), BatchSize::LargeInput);
+        let labels = || {
+            ZeroShot::new(
+                VectorSet {
+                    ids: (0..LABELS).collect(),
+                    data: data.clone(),
+                    dim,
+                },
+                model.identity(),
+            )
+        };
+        b.iter_batched_ref(
+            labels,
+            |labels| labels.classify(&image, 5).unwrap(),
+            BatchSize::LargeInput,
+        );
     });
 }
 

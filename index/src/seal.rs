@@ -44,7 +44,26 @@ pub struct SealSummary {
     pub written: bool,
 }
 
+/// Sealing waits until this many vectors are not sealed: scanning them takes well under a millisecond.
+const DUE_MIN_ITEMS: u64 = 4_096;
+/// Sealing waits until the vectors that are not sealed are one in this many, so that its cost stays in proportion.
+const DUE_SHARE: u64 = 8;
+
 impl Writer {
+    /// Seals a space where so many of its vectors are in no segment that searches feel it.
+    ///
+    /// # Errors
+    /// As of [`Writer::seal`].
+    pub fn seal_if_due(&mut self, space: &Space, options: &SealOptions) -> Result<Option<SealSummary>> {
+        let counters = self.index().shape(space.id)?.counters;
+        let due = counters.unsealed >= DUE_MIN_ITEMS && counters.unsealed * DUE_SHARE >= counters.items;
+        if due {
+            self.seal(space, options).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
     /// Writes all vectors of a space to one segment, which then serves searches. Takes minutes for millions of
     /// vectors with a graph, and about three times the vectors' f16 size in memory.
     ///

@@ -1,6 +1,9 @@
 //! The values that callers exchange with the index.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::kernel::dot_f32_f32;
 
 /// Names an item within its space. Ids grow by insertion and are never used twice.
 pub type ItemId = u64;
@@ -65,6 +68,8 @@ pub struct FailureRecord {
     pub mtime_ns: i64,
     /// When it failed, seconds since the Unix epoch.
     pub failed_at_unix: i64,
+    /// Whether the cause may pass while the file stays as it is, as a missing permission does.
+    pub transient: bool,
 }
 
 /// A directory whose files are catalogued by paths relative to it.
@@ -85,6 +90,21 @@ pub struct VectorSet {
     pub data: Vec<f32>,
     /// Length of a row.
     pub dim: usize,
+}
+
+impl VectorSet {
+    /// The dot product of every row with `query`, in order; none where `query` is not `dim` long.
+    pub fn dot(&self, query: &[f32]) -> Option<Vec<f32>> {
+        if self.dim == 0 || query.len() != self.dim {
+            return None;
+        }
+        Some(
+            self.data
+                .par_chunks_exact(self.dim)
+                .map(|row| dot_f32_f32(row, query))
+                .collect(),
+        )
+    }
 }
 
 /// One search result.

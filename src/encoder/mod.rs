@@ -14,7 +14,7 @@ mod weights;
 pub use embeddings::Embeddings;
 pub use error::EncoderError;
 pub use identity::{Family, Fingerprint, Identity};
-pub use models::{Model, ModelInfo, models};
+pub use models::{DEFAULT_MODEL, Model, ModelInfo, models};
 pub use preprocess::{Preprocess, Rounding};
 
 use crate::rgb::RgbImage;
@@ -31,7 +31,7 @@ pub trait ImageEncoder: Send + Sync {
     fn preprocess(&self, image: &RgbImage) -> Result<Pixels, EncoderError>;
 
     /// Embeds a batch of preprocessed images: one unit vector an image, in order. An empty batch gives no vectors.
-    fn embed(&self, batch: &[Pixels]) -> Result<Embeddings, EncoderError>;
+    fn embed(&self, batch: &[&Pixels]) -> Result<Embeddings, EncoderError>;
 }
 
 /// The text side of an encoder.

@@ -22,6 +22,9 @@ pub struct ModelInfo {
     pub built_in: bool,
 }
 
+/// Name of the model that a new library gets where none is asked for.
+pub const DEFAULT_MODEL: &str = starter::NAME;
+
 /// The models that can be named, best known first.
 pub fn models() -> &'static [ModelInfo] {
     const MODELS: &[ModelInfo] = &[starter::INFO];

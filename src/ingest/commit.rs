@@ -44,12 +44,26 @@ impl<'a> Committer<'a> {
         plan: &'a Plan,
         observer: &'a dyn Observer,
     ) -> Self {
-        let summary = Summary { unchanged: plan.unchanged, failed_before: plan.failed_before, ..Summary::default() };
+        let summary = Summary {
+            unchanged: plan.unchanged,
+            failed_before: plan.failed_before,
+            ..Summary::default()
+        };
         let mut lost_names = HashMap::new();
         for record in plan.gone.iter().filter_map(|path| known.files.get(path)) {
             *lost_names.entry(record.item).or_default() += 1;
         }
-        Self { writer, context: Context { scope, known, plan, observer }, lost_names, summary }
+        Self {
+            writer,
+            context: Context {
+                scope,
+                known,
+                plan,
+                observer,
+            },
+            lost_names,
+            summary,
+        }
     }
 
     pub fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>, IngestError> {
@@ -58,7 +72,12 @@ impl<'a> Committer<'a> {
 
     pub fn preparer<'e>(&self, encoder: &'e dyn ImageEncoder, limits: Limits) -> Preparer<'e> {
         let index = self.writer.library().index().clone();
-        Preparer { index, images: self.writer.images().clone(), encoder, limits }
+        Preparer {
+            index,
+            images: self.writer.images().clone(),
+            encoder,
+            limits,
+        }
     }
 
     pub fn finish(self) -> Summary {
@@ -79,7 +98,11 @@ impl<'a> Committer<'a> {
         let mut batch = self.writer.index_mut().batch();
         for (place, reason) in &walk.unreadable {
             let state = FileState { size: 0, mtime_ns: 0 };
-            batch.put_failure(scope.root, &scope.relative(place)?, &failure_record(reason, state, true))?;
+            batch.put_failure(
+                scope.root,
+                &scope.relative(place)?,
+                &failure_record(reason, state, true),
+            )?;
             self.context.observer.failed(place, reason);
             self.summary.failed += 1;
         }
@@ -96,7 +119,12 @@ impl<'a> Committer<'a> {
         let mut batch = self.writer.index_mut().batch();
         for file in prepared {
             let (lost_names, summary) = (&mut self.lost_names, &mut summary);
-            let mut store = Store { context: self.context, images: &images, lost_names, summary };
+            let mut store = Store {
+                context: self.context,
+                images: &images,
+                lost_names,
+                summary,
+            };
             store.file(&mut batch, file, &mut vectors)?;
         }
         batch.commit()?;
@@ -188,13 +216,7 @@ impl Store<'_> {
         }
     }
 
-    fn known(
-        &mut self,
-        batch: &mut Batch<'_>,
-        file: &Prepared,
-        hash: Hash,
-        item: ItemId,
-    ) -> Result<(), IngestError> {
+    fn known(&mut self, batch: &mut Batch<'_>, file: &Prepared, hash: Hash, item: ItemId) -> Result<(), IngestError> {
         let path = &file.candidate.path;
         match self.context.known.files.get(path) {
             Some(record) if record.hash == hash => self.summary.unchanged += 1,
@@ -212,7 +234,13 @@ impl Store<'_> {
 
     fn put(&self, batch: &mut Batch<'_>, file: &Prepared, hash: Hash, item: ItemId) -> Result<(), IngestError> {
         let FileState { size, mtime_ns } = file.candidate.state;
-        let record = FileRecord { space: self.images.id, item, size, mtime_ns, hash };
+        let record = FileRecord {
+            space: self.images.id,
+            item,
+            size,
+            mtime_ns,
+            hash,
+        };
         let scope = self.context.scope;
         Ok(batch.put_file(scope.root, &scope.relative(&file.candidate.path)?, record)?)
     }
@@ -224,14 +252,20 @@ impl Store<'_> {
         reason: &str,
         transient: bool,
     ) -> Result<(), IngestError> {
-        let Context { scope, known, observer, .. } = self.context;
+        let Context {
+            scope, known, observer, ..
+        } = self.context;
         let path = &file.candidate.path;
         let relative = scope.relative(path)?;
         // What is at this path now is not the photograph that the library has for it; unreadable, it may still be.
         if !transient && known.files.contains_key(path) {
             batch.remove_file(scope.root, &relative)?;
         }
-        batch.put_failure(scope.root, &relative, &failure_record(reason, file.candidate.state, transient))?;
+        batch.put_failure(
+            scope.root,
+            &relative,
+            &failure_record(reason, file.candidate.state, transient),
+        )?;
         observer.failed(path, reason);
         self.summary.failed += 1;
         Ok(())
@@ -239,6 +273,14 @@ impl Store<'_> {
 }
 
 fn failure_record(reason: &str, state: FileState, transient: bool) -> FailureRecord {
-    let failed_at_unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-    FailureRecord { reason: reason.to_owned(), size: state.size, mtime_ns: state.mtime_ns, failed_at_unix, transient }
+    let failed_at_unix = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs() as i64);
+    FailureRecord {
+        reason: reason.to_owned(),
+        size: state.size,
+        mtime_ns: state.mtime_ns,
+        failed_at_unix,
+        transient,
+    }
 }

@@ -107,7 +107,10 @@ pub fn ingest(
     let walk = walk(&scope.dir, writer.library().dir(), &|| observer.cancelled())?;
     let known = Known::read(writer.library().index(), &scope)?;
     if walk.candidates.is_empty() && !known.files.is_empty() && !options.prune {
-        return Err(IngestError::Emptied { path: scope.dir, known: known.files.len() });
+        return Err(IngestError::Emptied {
+            path: scope.dir,
+            known: known.files.len(),
+        });
     }
     let plan = Plan::new(&walk, &known);
     observer.planned(plan.read.len());
@@ -161,7 +164,9 @@ fn prepare_all(
     observer: &dyn Observer,
 ) {
     while !observer.cancelled() {
-        let Some(candidate) = plan.read.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
+        let Some(candidate) = plan.read.get(next.fetch_add(1, Ordering::Relaxed)) else {
+            return;
+        };
         if sender.send(preparer.prepare(candidate)).is_err() {
             return;
         }

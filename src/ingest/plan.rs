@@ -22,7 +22,11 @@ pub(super) struct Known {
 
 impl Known {
     pub fn read(index: &Index, scope: &Scope) -> Result<Self, IngestError> {
-        let mut known = Self { files: HashMap::new(), nested_files: HashMap::new(), failures: HashMap::new() };
+        let mut known = Self {
+            files: HashMap::new(),
+            nested_files: HashMap::new(),
+            failures: HashMap::new(),
+        };
         for entry in index.files(scope.root) {
             let (relative, record) = entry?;
             let path = scope.root_dir.join(bytes_to_path(&relative)?);
@@ -81,11 +85,19 @@ impl Plan {
     fn add(&mut self, candidate: &Candidate, known: &Known) {
         let path = &candidate.path;
         let failure = known.failures.get(path);
-        if known.files.get(path).is_some_and(|record| state_of(record) == candidate.state) {
+        if known
+            .files
+            .get(path)
+            .is_some_and(|record| state_of(record) == candidate.state)
+        {
             self.unchanged += 1;
         } else if failure.is_some_and(|failure| !failure.transient && failed_state(failure) == candidate.state) {
             self.failed_before += 1;
-        } else if let Some(record) = known.nested_files.get(path).filter(|record| state_of(record) == candidate.state) {
+        } else if let Some(record) = known
+            .nested_files
+            .get(path)
+            .filter(|record| state_of(record) == candidate.state)
+        {
             self.carried.push((path.clone(), record.clone()));
         } else {
             self.read.push(candidate.clone());
@@ -94,9 +106,15 @@ impl Plan {
 }
 
 fn state_of(record: &FileRecord) -> FileState {
-    FileState { size: record.size, mtime_ns: record.mtime_ns }
+    FileState {
+        size: record.size,
+        mtime_ns: record.mtime_ns,
+    }
 }
 
 fn failed_state(failure: &FailureRecord) -> FileState {
-    FileState { size: failure.size, mtime_ns: failure.mtime_ns }
+    FileState {
+        size: failure.size,
+        mtime_ns: failure.mtime_ns,
+    }
 }

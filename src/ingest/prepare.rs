@@ -27,7 +27,11 @@ pub(super) enum Content {
     /// A photograph that the library has already, under whatever name.
     Known { hash: [u8; 32], item: ItemId },
     /// A photograph to embed.
-    Photo { hash: [u8; 32], pixels: Pixels, record: PhotoRecord },
+    Photo {
+        hash: [u8; 32],
+        pixels: Pixels,
+        record: PhotoRecord,
+    },
     /// Nothing that can be embedded.
     Failed { reason: String, transient: bool },
 }
@@ -46,7 +50,10 @@ impl Preparer<'_> {
         let mut candidate = candidate.clone();
         let content = match read(&mut candidate) {
             Ok(bytes) => self.examine(&bytes)?,
-            Err(error) => Content::Failed { reason: format!("cannot read: {error}"), transient: true },
+            Err(error) => Content::Failed {
+                reason: format!("cannot read: {error}"),
+                transient: true,
+            },
         };
         Ok(Prepared { candidate, content })
     }
@@ -60,11 +67,17 @@ impl Preparer<'_> {
             Ok(photo) => {
                 let pixels = self.encoder.preprocess(&photo.image)?;
                 let info = photo.info;
-                let record =
-                    PhotoRecord { format: info.format.to_string(), width: info.width, height: info.height };
+                let record = PhotoRecord {
+                    format: info.format.to_string(),
+                    width: info.width,
+                    height: info.height,
+                };
                 Ok(Content::Photo { hash, pixels, record })
             }
-            Err(error) => Ok(Content::Failed { reason: error.to_string(), transient: false }),
+            Err(error) => Ok(Content::Failed {
+                reason: error.to_string(),
+                transient: false,
+            }),
         }
     }
 }

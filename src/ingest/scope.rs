@@ -23,7 +23,10 @@ impl Scope {
     /// Resolves `dir` against the roots of the library, and notes a new root where none holds it. A directory that is
     /// gone is accepted only with `prune`, and only where a root holds it.
     pub fn resolve(writer: &mut LibraryWriter, dir: &Path, prune: bool) -> Result<Self, IngestError> {
-        let open_error = |source| IngestError::Open { path: dir.to_path_buf(), source };
+        let open_error = |source| IngestError::Open {
+            path: dir.to_path_buf(),
+            source,
+        };
         let roots = writer.library().roots()?;
         let holder_of = |dir: &Path| roots.iter().find(|(_, root)| dir.starts_with(root)).cloned();
         let (dir, holder) = match dir.canonicalize() {
@@ -44,8 +47,16 @@ impl Scope {
             Some(holder) => holder,
             None => (writer.add_root(&dir)?, dir.clone()),
         };
-        let nested = roots.into_iter().filter(|(id, path)| *id != root && path.starts_with(&dir)).collect();
-        Ok(Self { dir, root, root_dir, nested })
+        let nested = roots
+            .into_iter()
+            .filter(|(id, path)| *id != root && path.starts_with(&dir))
+            .collect();
+        Ok(Self {
+            dir,
+            root,
+            root_dir,
+            nested,
+        })
     }
 
     /// A file's path as the library stores it: relative to the root.

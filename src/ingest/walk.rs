@@ -32,11 +32,16 @@ pub(super) struct FileState {
 
 impl FileState {
     pub fn of(metadata: &Metadata) -> Self {
-        let mtime_ns = metadata.modified().map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
-            Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
-            Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
-        });
-        Self { size: metadata.len(), mtime_ns }
+        let mtime_ns = metadata
+            .modified()
+            .map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
+                Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+                Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
+            });
+        Self {
+            size: metadata.len(),
+            mtime_ns,
+        }
     }
 }
 
@@ -75,10 +80,17 @@ pub(super) fn walk(dir: &Path, library: &Path, cancelled: &dyn Fn() -> bool) -> 
         }
         let found = entry.and_then(|entry| {
             let is_photo = entry.file_type().is_some_and(|kind| kind.is_file()) && media::is_photo_name(entry.path());
-            if is_photo { Ok(Some((entry.metadata()?, entry.into_path()))) } else { Ok(None) }
+            if is_photo {
+                Ok(Some((entry.metadata()?, entry.into_path())))
+            } else {
+                Ok(None)
+            }
         });
         match found {
-            Ok(Some((metadata, path))) => walk.candidates.push(Candidate { path, state: FileState::of(&metadata) }),
+            Ok(Some((metadata, path))) => walk.candidates.push(Candidate {
+                path,
+                state: FileState::of(&metadata),
+            }),
             Ok(None) => {}
             Err(error) => {
                 let place = place_of(&error).unwrap_or(dir).to_path_buf();
@@ -113,7 +125,14 @@ mod tests {
     fn names(root: &Path, library: &Path) -> Vec<String> {
         let walk = walk(root, library, &|| false).unwrap();
         assert!(walk.unreadable.is_empty());
-        let relative = |candidate: &Candidate| candidate.path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+        let relative = |candidate: &Candidate| {
+            candidate
+                .path
+                .strip_prefix(root)
+                .unwrap()
+                .to_string_lossy()
+                .into_owned()
+        };
         walk.candidates.iter().map(relative).collect()
     }
 
@@ -124,12 +143,24 @@ mod tests {
         for sub in ["a/b", ".hidden", "skip", "library"] {
             fs::create_dir_all(root.join(sub)).unwrap();
         }
-        for file in ["z.JPG", "a/b/1.png", "a/notes.txt", ".hidden/2.png", "skip/3.png", "library/4.png", "a/old.gif"] {
+        for file in [
+            "z.JPG",
+            "a/b/1.png",
+            "a/notes.txt",
+            ".hidden/2.png",
+            "skip/3.png",
+            "library/4.png",
+            "a/old.gif",
+        ] {
             fs::write(root.join(file), b"x").unwrap();
         }
         fs::write(root.join(IGNORE_FILE), "skip/\n*.gif\n").unwrap();
         assert_eq!(names(root, &root.join("library")), ["a/b/1.png", "z.JPG"]);
-        assert_eq!(names(&root.join("a"), &root.join("library")), ["b/1.png"], "ignore files of parents count");
+        assert_eq!(
+            names(&root.join("a"), &root.join("library")),
+            ["b/1.png"],
+            "ignore files of parents count"
+        );
     }
 
     #[cfg(unix)]
@@ -155,7 +186,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("old.jpg");
         let file = fs::File::create(&path).unwrap();
-        file.set_modified(UNIX_EPOCH - std::time::Duration::from_nanos(5)).unwrap();
+        file.set_modified(UNIX_EPOCH - std::time::Duration::from_nanos(5))
+            .unwrap();
         assert_eq!(FileState::of(&fs::metadata(&path).unwrap()).mtime_ns, -5);
     }
 }

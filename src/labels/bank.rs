@@ -36,7 +36,10 @@ impl Bank {
                     [] => format!("add one with `clipdex label add {name} FILE`"),
                     names => format!("it has {}", names.join(", ")),
                 };
-                Err(LabelError::UnknownBank { name: name.to_owned(), known })
+                Err(LabelError::UnknownBank {
+                    name: name.to_owned(),
+                    known,
+                })
             }
         }
     }
@@ -85,12 +88,17 @@ impl Bank {
 
     /// The labels, in the order in which they were added.
     pub fn labels(&self, library: &Library) -> Result<Vec<Label>, LabelError> {
-        Ok(stored_labels(library, &self.space)?.into_iter().map(|(_, record)| record.label).collect())
+        Ok(stored_labels(library, &self.space)?
+            .into_iter()
+            .map(|(_, record)| record.label)
+            .collect())
     }
 
     /// One label.
     pub fn label(&self, library: &Library, item: ItemId) -> Result<Option<Label>, LabelError> {
-        let Some(item) = library.index().item(self.space.id, item)? else { return Ok(None) };
+        let Some(item) = library.index().item(self.space.id, item)? else {
+            return Ok(None);
+        };
         Ok(Some(LabelRecord::decode(&item.payload)?.label))
     }
 
@@ -152,7 +160,11 @@ impl<'a> BankWriter<'a> {
         let work = self.plan(&space, labels, &template, &mut outcome)?;
         progress.planned(work.len());
 
-        let encoder = if work.is_empty() { None } else { Some(self.writer.model().text_encoder()?) };
+        let encoder = if work.is_empty() {
+            None
+        } else {
+            Some(self.writer.model().text_encoder()?)
+        };
         let work: Vec<_> = work.into_iter().collect();
         for chunk in work.chunks(PROMPTS_A_COMMIT) {
             if progress.cancelled() {
@@ -165,7 +177,10 @@ impl<'a> BankWriter<'a> {
             let mut batch = self.writer.index_mut().batch();
             for ((prompt, labels), vector) in chunk.iter().zip(embeddings.rows()) {
                 for label in labels {
-                    let record = LabelRecord { label: label.clone(), prompt: prompt.clone() };
+                    let record = LabelRecord {
+                        label: label.clone(),
+                        prompt: prompt.clone(),
+                    };
                     batch.upsert(&space, label.key().as_bytes(), vector, &record.encode()?)?;
                 }
             }
@@ -215,7 +230,10 @@ impl<'a> BankWriter<'a> {
             None => None,
         };
         let template: PromptTemplate = template.or(stored).unwrap_or_default();
-        let record = BankRecord { source: source.to_string(), template: template.to_string() };
+        let record = BankRecord {
+            source: source.to_string(),
+            template: template.to_string(),
+        };
         let attributes = record.encode()?;
         let identity = self.writer.model().identity().clone();
         let index = self.writer.index_mut();
@@ -237,8 +255,10 @@ impl<'a> BankWriter<'a> {
         outcome: &mut AddOutcome,
     ) -> Result<BTreeMap<String, Vec<Label>>, LabelError> {
         let stored = stored_labels(self.writer.library(), space)?;
-        let mut stored: HashMap<String, (ItemId, LabelRecord)> =
-            stored.into_iter().map(|(item, record)| (record.label.key().to_owned(), (item, record))).collect();
+        let mut stored: HashMap<String, (ItemId, LabelRecord)> = stored
+            .into_iter()
+            .map(|(item, record)| (record.label.key().to_owned(), (item, record)))
+            .collect();
         let mut work: BTreeMap<String, Vec<Label>> = BTreeMap::new();
         let mut batch = self.writer.index_mut().batch();
         for label in labels {
@@ -250,7 +270,11 @@ impl<'a> BankWriter<'a> {
                     outcome.updated += 1;
                 }
                 found => {
-                    *(if found.is_some() { &mut outcome.updated } else { &mut outcome.added }) += 1;
+                    *(if found.is_some() {
+                        &mut outcome.updated
+                    } else {
+                        &mut outcome.added
+                    }) += 1;
                     work.entry(prompt).or_default().push(label);
                 }
             }

@@ -52,6 +52,14 @@ pub enum LabelError {
     /// A prompt template has no place for the label's name.
     #[error("the prompt template '{0}' has no '{{}}' where the label's name goes; an example is 'a photo of a {{}}.'")]
     Template(String),
+    /// Images and labels come from different encoders.
+    #[error("labels of {labels} dimensions cannot be compared with an image of {image}; use the same model for both")]
+    Dimension {
+        /// Dimensions of the labels' vectors.
+        labels: usize,
+        /// Dimensions of the image's vector.
+        image: usize,
+    },
     /// The bank cannot be stored or read.
     #[error(transparent)]
     Library(#[from] LibraryError),

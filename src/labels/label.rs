@@ -18,7 +18,10 @@ pub struct Label {
 impl Label {
     /// A label that is only a name.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), ..Self::default() }
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
     }
 
     /// What tells this label from the others of its bank: its identifier, or its name where it has none.

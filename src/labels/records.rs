@@ -39,13 +39,23 @@ mod tests {
 
     #[test]
     fn the_layout_stays_and_round_trips() {
-        let label = Label { id: "n1".into(), name: "cat".into(), ..Label::default() };
-        let record = LabelRecord { label, prompt: "a photo of a cat.".into() };
+        let label = Label {
+            id: "n1".into(),
+            name: "cat".into(),
+            ..Label::default()
+        };
+        let record = LabelRecord {
+            label,
+            prompt: "a photo of a cat.".into(),
+        };
         let bytes = record.encode().unwrap();
         assert_eq!(bytes, b"\x01\x02n1\x03cat\x00\x00\x00\x11a photo of a cat.");
         assert_eq!(LabelRecord::decode(&bytes).unwrap(), record);
 
-        let bank = BankRecord { source: "list.txt".into(), template: "{}".into() };
+        let bank = BankRecord {
+            source: "list.txt".into(),
+            template: "{}".into(),
+        };
         let bytes = bank.encode().unwrap();
         assert_eq!(bytes, b"\x01\x08list.txt\x02{}");
         assert_eq!(BankRecord::decode(&bytes).unwrap(), bank);

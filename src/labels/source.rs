@@ -57,10 +57,17 @@ impl FromStr for LabelSource {
         let Some(name) = text.strip_prefix("builtin:") else {
             return Ok(Self::File(PathBuf::from(text)));
         };
-        Builtin::ALL.into_iter().find(|list| list.name() == name).map(Self::Builtin).ok_or_else(|| {
-            let known = Builtin::ALL.map(|list| format!("builtin:{}", list.name())).join(", ");
-            LabelError::UnknownBuiltin { name: name.to_owned(), known }
-        })
+        Builtin::ALL
+            .into_iter()
+            .find(|list| list.name() == name)
+            .map(Self::Builtin)
+            .ok_or_else(|| {
+                let known = Builtin::ALL.map(|list| format!("builtin:{}", list.name())).join(", ");
+                LabelError::UnknownBuiltin {
+                    name: name.to_owned(),
+                    known,
+                }
+            })
     }
 }
 
@@ -80,53 +87,90 @@ impl LabelSource {
     /// The file cannot be read, is not UTF-8, has a malformed line, or holds no label.
     pub fn read(&self) -> Result<Vec<Label>, LabelError> {
         let bytes = match self {
-            Self::Builtin(list) => zstd::decode_all(list.compressed())
-                .map_err(|source| LabelError::Read { path: PathBuf::from(self.to_string()), source })?,
-            Self::File(path) => {
-                fs::read(path).map_err(|source| LabelError::Read { path: path.clone(), source })?
-            }
+            Self::Builtin(list) => zstd::decode_all(list.compressed()).map_err(|source| LabelError::Read {
+                path: PathBuf::from(self.to_string()),
+                source,
+            })?,
+            Self::File(path) => fs::read(path).map_err(|source| LabelError::Read {
+                path: path.clone(),
+                source,
+            })?,
         };
         let mut labels = parse(&bytes, &self.to_string())?;
         let mut seen = HashSet::new();
         labels.retain(|label| seen.insert(label.key().to_owned()));
-        if labels.is_empty() { Err(LabelError::Empty(self.to_string())) } else { Ok(labels) }
+        if labels.is_empty() {
+            Err(LabelError::Empty(self.to_string()))
+        } else {
+            Ok(labels)
+        }
     }
 }
 
 /// Tab-separated where the first line has a tab, else a label a line. `file` is what messages call the source.
 fn parse(bytes: &[u8], file: &str) -> Result<Vec<Label>, LabelError> {
     let text = str::from_utf8(bytes).map_err(|error| {
-        let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|&&byte| byte == b'\n').count() as u64;
-        LabelError::Syntax { file: file.to_owned(), line, message: "not UTF-8; save the file as UTF-8".to_owned() }
+        let line = 1 + bytes
+            .iter()
+            .take(error.valid_up_to())
+            .filter(|&&byte| byte == b'\n')
+            .count() as u64;
+        LabelError::Syntax {
+            file: file.to_owned(),
+            line,
+            message: "not UTF-8; save the file as UTF-8".to_owned(),
+        }
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let first_line = text.lines().next().unwrap_or_default();
     if first_line.contains('\t') {
         parse_tsv(text, file)
     } else {
-        Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Label::named).collect())
+        Ok(text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(Label::named)
+            .collect())
     }
 }
 
 fn parse_tsv(text: &str, file: &str) -> Result<Vec<Label>, LabelError> {
-    let syntax = |line, message: String| LabelError::Syntax { file: file.to_owned(), line, message };
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(b'\t').quoting(false).flexible(true).from_reader(text.as_bytes());
+    let syntax = |line, message: String| LabelError::Syntax {
+        file: file.to_owned(),
+        line,
+        message,
+    };
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(b'\t')
+        .quoting(false)
+        .flexible(true)
+        .from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| syntax(1, error.to_string()))?.clone();
     let column = |name: &str| header.iter().position(|title| title.trim().eq_ignore_ascii_case(name));
     let Some(name_column) = column("name") else {
         let message = "the header has no column 'name'; columns are id, name, synonyms, definition, parents".to_owned();
         return Err(syntax(1, message));
     };
-    let (id, synonyms, definition, parents) =
-        (column("id"), column("synonyms"), column("definition"), column("parents"));
+    let (id, synonyms, definition, parents) = (
+        column("id"),
+        column("synonyms"),
+        column("definition"),
+        column("parents"),
+    );
 
     let mut labels = Vec::new();
     for record in reader.records() {
-        let record = record.map_err(|error| syntax(error.position().map_or(0, csv::Position::line), error.to_string()))?;
+        let record =
+            record.map_err(|error| syntax(error.position().map_or(0, csv::Position::line), error.to_string()))?;
         let line = record.position().map_or(0, csv::Position::line);
         let field = |column: Option<usize>| column.and_then(|index| record.get(index)).unwrap_or_default().trim();
-        let list = |column| field(column).split(LIST_SEPARATOR).map(str::trim).filter(|part| !part.is_empty());
+        let list = |column| {
+            field(column)
+                .split(LIST_SEPARATOR)
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+        };
         let name = field(Some(name_column));
         if name.is_empty() {
             return Err(syntax(line, "the column 'name' is empty".to_owned()));
@@ -151,7 +195,11 @@ mod tests {
         for (list, count) in [(Builtin::ImageNet1k, 1_000), (Builtin::ImageNet21k, 21_841)] {
             let labels = LabelSource::Builtin(list).read().unwrap();
             assert_eq!(labels.len(), count, "{}", list.name());
-            assert!(labels.iter().all(|label| label.id.starts_with('n') && !label.name.is_empty()));
+            assert!(
+                labels
+                    .iter()
+                    .all(|label| label.id.starts_with('n') && !label.name.is_empty())
+            );
         }
     }
 
@@ -191,7 +239,10 @@ mod tests {
 
     #[test]
     fn knows_its_built_in_names() {
-        assert_eq!("builtin:imagenet-1k".parse::<LabelSource>().unwrap(), LabelSource::Builtin(Builtin::ImageNet1k));
+        assert_eq!(
+            "builtin:imagenet-1k".parse::<LabelSource>().unwrap(),
+            LabelSource::Builtin(Builtin::ImageNet1k)
+        );
         let error = "builtin:coco".parse::<LabelSource>().unwrap_err().to_string();
         assert!(error.contains("builtin:imagenet-21k"), "{error}");
     }

@@ -26,7 +26,11 @@ impl FromStr for PromptTemplate {
     type Err = LabelError;
 
     fn from_str(text: &str) -> Result<Self, LabelError> {
-        if text.contains(PLACE) { Ok(Self(text.to_owned())) } else { Err(LabelError::Template(text.to_owned())) }
+        if text.contains(PLACE) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(LabelError::Template(text.to_owned()))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use clipdex_index::{ItemId, VectorSet};
 
+use super::LabelError;
 use crate::encoder::Identity;
 
 /// One label's chance for one image.
@@ -24,20 +25,33 @@ pub struct ZeroShot {
 impl ZeroShot {
     /// Over the vectors of one bank, with the logit scale of the encoder that made them.
     pub fn new(labels: VectorSet, encoder: &Identity) -> Self {
-        Self { labels, logit_scale: encoder.logit_scale }
+        Self {
+            labels,
+            logit_scale: encoder.logit_scale,
+        }
     }
 
     /// The `k` likeliest labels of a unit image vector, likeliest first, ties by item.
     ///
     /// The probabilities are over all labels of the bank, not over the `k` returned: the denominator is exact.
-    pub fn classify(&self, image: &[f32], k: usize) -> Vec<Prediction> {
-        let cosines = self.labels.dot(image);
+    ///
+    /// # Errors
+    /// The image's vector has another length than the labels' have.
+    pub fn classify(&self, image: &[f32], k: usize) -> Result<Vec<Prediction>, LabelError> {
+        let cosines = self.labels.dot(image).ok_or(LabelError::Dimension {
+            labels: self.labels.dim,
+            image: image.len(),
+        })?;
         let largest = cosines.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let weight = |cosine: f32| f64::from(self.logit_scale * (cosine - largest)).exp();
         let total: f64 = cosines.iter().map(|&cosine| weight(cosine)).sum();
 
         let mut predictions: Vec<_> = (self.labels.ids.iter().zip(&cosines))
-            .map(|(&label, &cosine)| Prediction { label, cosine, probability: (weight(cosine) / total) as f32 })
+            .map(|(&label, &cosine)| Prediction {
+                label,
+                cosine,
+                probability: (weight(cosine) / total) as f32,
+            })
             .collect();
         let best_first =
             |a: &Prediction, b: &Prediction| b.cosine.total_cmp(&a.cosine).then_with(|| a.label.cmp(&b.label));
@@ -46,6 +60,6 @@ impl ZeroShot {
             predictions.truncate(k);
         }
         predictions.sort_unstable_by(best_first);
-        predictions
+        Ok(predictions)
     }
 }

@@ -60,14 +60,18 @@ pub fn bytes_to_path(bytes: &[u8]) -> Result<PathBuf, LibraryError> {
 /// A path as the library stores it: UTF-8.
 #[cfg(not(unix))]
 pub fn path_to_bytes(path: &Path) -> Result<Vec<u8>, LibraryError> {
-    let text = path.to_str().ok_or_else(|| LibraryError::PathNotUnicode(path.to_path_buf()))?;
+    let text = path
+        .to_str()
+        .ok_or_else(|| LibraryError::PathNotUnicode(path.to_path_buf()))?;
     Ok(text.as_bytes().to_vec())
 }
 
 /// The inverse of [`path_to_bytes`].
 #[cfg(not(unix))]
 pub fn bytes_to_path(bytes: &[u8]) -> Result<PathBuf, LibraryError> {
-    str::from_utf8(bytes).map(PathBuf::from).map_err(|_| LibraryError::Record("path"))
+    str::from_utf8(bytes)
+        .map(PathBuf::from)
+        .map_err(|_| LibraryError::Record("path"))
 }
 
 #[cfg(test)]
@@ -84,7 +88,10 @@ mod tests {
     #[test]
     fn other_roots_stay_where_they_are() {
         let stored = encode_root(Path::new("/photos"), Path::new("/home/u/.local/share/clipdex")).unwrap();
-        assert_eq!(decode_root(&stored, Path::new("/elsewhere")).unwrap(), Path::new("/photos"));
+        assert_eq!(
+            decode_root(&stored, Path::new("/elsewhere")).unwrap(),
+            Path::new("/photos")
+        );
     }
 
     #[test]

@@ -55,7 +55,9 @@ impl Library {
 
     /// The space of photographs.
     pub fn images(&self) -> Result<Space, LibraryError> {
-        self.index.space(IMAGES)?.ok_or_else(|| LibraryError::NoPhotos(self.dir.clone()))
+        self.index
+            .space(IMAGES)?
+            .ok_or_else(|| LibraryError::NoPhotos(self.dir.clone()))
     }
 
     /// Name of the model that the library was made with.
@@ -73,7 +75,11 @@ impl Library {
         if let Some(asked) = asked
             && asked != stored
         {
-            return Err(LibraryError::OtherModel { dir: self.dir.clone(), stored, asked: asked.to_owned() });
+            return Err(LibraryError::OtherModel {
+                dir: self.dir.clone(),
+                stored,
+                asked: asked.to_owned(),
+            });
         }
         let model = Model::open(&stored)?;
         check_weights(&self.dir, &self.images()?, model.identity())?;
@@ -83,12 +89,18 @@ impl Library {
     /// The directories that the library covers.
     pub fn roots(&self) -> Result<Vec<(RootId, PathBuf)>, LibraryError> {
         let roots = self.index.roots()?;
-        roots.into_iter().map(|root| Ok((root.id, decode_root(&root.location, &self.dir)?))).collect()
+        roots
+            .into_iter()
+            .map(|root| Ok((root.id, decode_root(&root.location, &self.dir)?)))
+            .collect()
     }
 
     /// What is known of a photograph.
     pub fn photo(&self, images: &Space, item: ItemId) -> Result<Option<PhotoRecord>, LibraryError> {
-        self.index.item(images.id, item)?.map(|item| PhotoRecord::decode(&item.payload)).transpose()
+        self.index
+            .item(images.id, item)?
+            .map(|item| PhotoRecord::decode(&item.payload))
+            .transpose()
     }
 
     /// The files that show a photograph, absolute; several where it was copied.
@@ -118,12 +130,18 @@ impl Library {
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, LibraryError> {
-    path.canonicalize().map_err(|source| LibraryError::Path { path: path.to_path_buf(), source })
+    path.canonicalize().map_err(|source| LibraryError::Path {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 fn check_weights(dir: &Path, images: &Space, identity: &Identity) -> Result<(), LibraryError> {
     if images.fingerprint == identity.fingerprint.0 && images.dim == identity.dim {
         return Ok(());
     }
-    Err(LibraryError::OtherWeights { dir: dir.to_path_buf(), model: identity.name.clone() })
+    Err(LibraryError::OtherWeights {
+        dir: dir.to_path_buf(),
+        model: identity.name.clone(),
+    })
 }

@@ -35,7 +35,11 @@ mod tests {
     use super::*;
 
     fn photo() -> PhotoRecord {
-        PhotoRecord { format: "jpeg".into(), width: 4000, height: 3000 }
+        PhotoRecord {
+            format: "jpeg".into(),
+            width: 4000,
+            height: 3000,
+        }
     }
 
     #[test]
@@ -46,7 +50,9 @@ mod tests {
     #[test]
     fn the_layout_stays() {
         assert_eq!(photo().encode().unwrap(), b"\x01\x04jpeg\xa0\x1f\xb8\x17");
-        let images = ImagesRecord { model: "starter".into() };
+        let images = ImagesRecord {
+            model: "starter".into(),
+        };
         assert_eq!(images.encode().unwrap(), b"\x01\x07starter");
     }
 

@@ -22,21 +22,35 @@ impl LibraryWriter {
     /// # Errors
     /// Another process writes to it, it was made with another model, or the directory cannot be written.
     pub fn open(dir: &Path, asked: Option<&str>) -> Result<Self, LibraryError> {
-        fs::create_dir_all(dir).map_err(|source| LibraryError::Path { path: dir.to_path_buf(), source })?;
+        fs::create_dir_all(dir).map_err(|source| LibraryError::Path {
+            path: dir.to_path_buf(),
+            source,
+        })?;
         let dir = canonical(dir)?;
         let mut writer = Writer::open(&dir)?;
-        let library = Library { dir, index: writer.index().clone() };
+        let library = Library {
+            dir,
+            index: writer.index().clone(),
+        };
         let (model, images) = match library.index.space(IMAGES)? {
             Some(images) => (library.model(asked)?, images),
             None => {
                 let model = Model::open(asked.unwrap_or(DEFAULT_MODEL))?;
                 let identity = model.identity();
-                let attributes = ImagesRecord { model: identity.name.clone() }.encode()?;
+                let attributes = ImagesRecord {
+                    model: identity.name.clone(),
+                }
+                .encode()?;
                 let images = writer.create_space(IMAGES, identity.dim, identity.fingerprint.0, &attributes)?;
                 (model, images)
             }
         };
-        Ok(Self { library, writer, model, images })
+        Ok(Self {
+            library,
+            writer,
+            model,
+            images,
+        })
     }
 
     /// The same library for reading: it sees every commit of this writer.

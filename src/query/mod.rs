@@ -56,7 +56,12 @@ pub fn search(library: &Library, vector: &[f32], options: &SearchOptions) -> Res
         if let Some(photo) = library.photo(&images, hit.id)?
             && !files.is_empty()
         {
-            found.push(PhotoHit { item: hit.id, score: hit.score, files, photo });
+            found.push(PhotoHit {
+                item: hit.id,
+                score: hit.score,
+                files,
+                photo,
+            });
         }
     }
     Ok(found)

@@ -26,7 +26,12 @@ fn many() -> Sandbox {
 
 fn spawn_index(sandbox: &Sandbox) -> Child {
     let mut command = sandbox.command();
-    command.args(["index", "photos", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    command
+        .args(["index", "photos", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// Photographs in the library; none where there is no library yet.
@@ -65,11 +70,18 @@ fn sigkill_loses_nothing_that_was_committed() {
         child.wait().unwrap();
         assert_whole(&sandbox);
         let now = photos(&sandbox);
-        assert!(now >= seen, "round {round}: {now} of {seen} committed photographs are left");
+        assert!(
+            now >= seen,
+            "round {round}: {now} of {seen} committed photographs are left"
+        );
         kept = now;
     }
     let summary = sandbox.index();
-    assert_eq!(summary["unchanged"].as_u64(), Some(kept), "what was committed is not done again");
+    assert_eq!(
+        summary["unchanged"].as_u64(),
+        Some(kept),
+        "what was committed is not done again"
+    );
     assert_eq!(summary["added"].as_u64(), Some(PHOTOS - kept));
     assert_eq!(photos(&sandbox), PHOTOS);
     assert_whole(&sandbox);
@@ -80,14 +92,24 @@ fn sigkill_loses_nothing_that_was_committed() {
 fn ctrl_c_keeps_what_was_committed() {
     let sandbox = many();
     let mut child = spawn_index(&sandbox);
-    assert!(wait_for_commit(&sandbox, &mut child, 1), "the run is long enough to be interrupted");
-    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(
+        wait_for_commit(&sandbox, &mut child, 1),
+        "the run is long enough to be interrupted"
+    );
+    let signal = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(signal.success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     let kept = photos(&sandbox);
-    assert_eq!(summary[0]["added"].as_u64(), Some(kept), "the summary counts what is in the library");
+    assert_eq!(
+        summary[0]["added"].as_u64(),
+        Some(kept),
+        "the summary counts what is in the library"
+    );
     let next = sandbox.index();
     assert_eq!(next["unchanged"].as_u64(), Some(kept));
     assert_eq!(photos(&sandbox), PHOTOS);
@@ -101,8 +123,15 @@ fn one_writes_and_many_read() {
     let refused = sandbox.run(["index", "photos"]);
     assert_eq!(refused.code, Some(2));
     let process = std::process::id().to_string();
-    assert!(refused.stderr.contains(&process), "the message names the process: {}", refused.stderr);
-    assert!(sandbox.ok(["search", "a cat", "--paths"]).ends_with("cat.jpg\n"), "reading goes on");
+    assert!(
+        refused.stderr.contains(&process),
+        "the message names the process: {}",
+        refused.stderr
+    );
+    assert!(
+        sandbox.ok(["search", "a cat", "--paths"]).ends_with("cat.jpg\n"),
+        "reading goes on"
+    );
     drop(writer);
     sandbox.ok(["index", "photos"]);
 }

@@ -20,7 +20,9 @@ fn bomb() -> Vec<u8> {
 /// The CRC of the PNG specification, annex D.
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, byte: &u8| {
-        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { 0xedb8_8320 ^ (c >> 1) } else { c >> 1 })
+        (0..8).fold(crc ^ u32::from(*byte), |c, _| {
+            if c & 1 == 1 { 0xedb8_8320 ^ (c >> 1) } else { c >> 1 }
+        })
     };
     !bytes.iter().fold(u32::MAX, step)
 }
@@ -39,9 +41,18 @@ fn bad_files_are_recorded_and_the_rest_is_indexed() {
 
     let run = sandbox.run(["index", "photos", "--json"]);
     assert_eq!(run.code, Some(0));
-    assert_eq!(run.stderr.lines().filter(|line| line.contains("skipped")).count(), 4, "{}", run.stderr);
+    assert_eq!(
+        run.stderr.lines().filter(|line| line.contains("skipped")).count(),
+        4,
+        "{}",
+        run.stderr
+    );
     let summary = serde_json::from_str::<serde_json::Value>(&run.stdout).unwrap()[0].take();
-    assert_eq!(counts(&summary), [("added", 2), ("failed", 4)], "content decides, not the extension");
+    assert_eq!(
+        counts(&summary),
+        [("added", 2), ("failed", 4)],
+        "content decides, not the extension"
+    );
 
     let listed = sandbox.json(["status", "--failures", "--json"]);
     let reason = |name: &str| {
@@ -56,10 +67,17 @@ fn bad_files_are_recorded_and_the_rest_is_indexed() {
     let text = sandbox.ok(["status", "--failures"]);
     assert!(text.contains("bomb.png") && text.contains("60000"), "{text}");
 
-    assert_eq!(counts(&sandbox.index()), [("failed_before", 4), ("unchanged", 2)], "not tried again");
+    assert_eq!(
+        counts(&sandbox.index()),
+        [("failed_before", 4), ("unchanged", 2)],
+        "not tried again"
+    );
     fs::write(sandbox.photo("cut.jpg"), fs::read(sample("shoes-1.jpg")).unwrap()).unwrap();
     fs::remove_file(sandbox.photo("empty.jpg")).unwrap();
-    assert_eq!(counts(&sandbox.index()), [("added", 1), ("failed_before", 2), ("unchanged", 2)]);
+    assert_eq!(
+        counts(&sandbox.index()),
+        [("added", 1), ("failed_before", 2), ("unchanged", 2)]
+    );
     assert_eq!(sandbox.json(["status", "--json"])["failures"], 2);
 }
 
@@ -82,8 +100,19 @@ fn links_pipes_and_strange_names() {
     let sandbox = Sandbox::with_samples(&["cat.jpg"]);
     symlink("..", sandbox.photo("cycle")).unwrap();
     symlink("nowhere", sandbox.photo("dangling.jpg")).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(sandbox.photo("pipe.jpg")).status().unwrap().success());
-    let names: [&[u8]; 4] = [b"line\nbreak.jpg", b"not-utf8-\xff.jpg", "\u{202e}gpj.jpg".as_bytes(), b"esc\x1b[2J.jpg"];
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(sandbox.photo("pipe.jpg"))
+            .status()
+            .unwrap()
+            .success()
+    );
+    let names: [&[u8]; 4] = [
+        b"line\nbreak.jpg",
+        b"not-utf8-\xff.jpg",
+        "\u{202e}gpj.jpg".as_bytes(),
+        b"esc\x1b[2J.jpg",
+    ];
     for (i, name) in names.iter().enumerate() {
         let mut jpeg = fs::read(sample("shoes-1.jpg")).unwrap();
         jpeg.push(i as u8);
@@ -92,7 +121,11 @@ fn links_pipes_and_strange_names() {
     assert_eq!(counts(&sandbox.index()), [("added", 5)]);
     assert_eq!(counts(&sandbox.index()), [("unchanged", 5)]);
 
-    let output = sandbox.command().args(["search", "shoes", "-k", "5", "-0"]).output().unwrap();
+    let output = sandbox
+        .command()
+        .args(["search", "shoes", "-k", "5", "-0"])
+        .output()
+        .unwrap();
     for name in names {
         let found = output.stdout.split(|byte| *byte == 0).any(|path| path.ends_with(name));
         assert!(found, "{}", name.escape_ascii());
@@ -101,6 +134,12 @@ fn links_pipes_and_strange_names() {
     assert_eq!(table.lines().count(), 5);
     assert!(!table.contains(['\x1b', '\u{202e}']), "{table}");
     let answer = sandbox.json(["search", "shoes", "-k", "5", "--json"]);
-    let hex = answer["results"].as_array().unwrap().iter().filter_map(|row| row["path_hex"].as_str()).next().unwrap();
+    let hex = answer["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|row| row["path_hex"].as_str())
+        .next()
+        .unwrap();
     assert!(hex.ends_with("ff2e6a7067"));
 }

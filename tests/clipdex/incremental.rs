@@ -18,7 +18,10 @@ fn only_what_is_new_or_changed_is_embedded() {
     sandbox.index();
     fs::copy(sample("shoes-1.jpg"), sandbox.photo("shoes.jpg")).unwrap();
     fs::copy(sample("rocket-launch.jpg"), sandbox.photo("cat.jpg")).unwrap();
-    assert_eq!(counts(&sandbox.index()), [("added", 1), ("unchanged", 2), ("updated", 1)]);
+    assert_eq!(
+        counts(&sandbox.index()),
+        [("added", 1), ("unchanged", 2), ("updated", 1)]
+    );
     let found = sandbox.ok(["search", "a rocket launch", "-k", "1", "--paths"]);
     assert!(found.ends_with("cat.jpg\n"), "{found}");
     let photos = sandbox.json(["status", "--json"])["photos"].as_u64();
@@ -56,7 +59,8 @@ fn a_touched_file_is_not_embedded_again() {
     let sandbox = Sandbox::with_samples(&NAMES);
     sandbox.index();
     let file = fs::File::options().append(true).open(sandbox.photo("cat.jpg")).unwrap();
-    file.set_modified(SystemTime::now() - Duration::from_secs(1000)).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(1000))
+        .unwrap();
     assert_eq!(counts(&sandbox.index()), [("unchanged", 3)]);
 }
 
@@ -82,7 +86,11 @@ fn an_emptied_directory_needs_a_word() {
     assert_eq!(sandbox.json(["status", "--json"])["photos"], 3);
 
     fs::remove_dir(sandbox.photos()).unwrap();
-    assert_eq!(sandbox.run(["index", "photos"]).code, Some(2), "a missing directory too");
+    assert_eq!(
+        sandbox.run(["index", "photos"]).code,
+        Some(2),
+        "a missing directory too"
+    );
     let summary = sandbox.json(["index", "photos", "--prune", "--json"]);
     assert_eq!(summary[0]["removed"], 3);
 }
@@ -94,11 +102,19 @@ fn directories_may_overlap() {
     fs::copy(sample("shoes-1.jpg"), sandbox.photo("sub/shoes.jpg")).unwrap();
     let sub = sandbox.json(["index", "photos/sub", "--json"]);
     assert_eq!(counts(&sub[0]), [("added", 1)]);
-    assert_eq!(counts(&sandbox.index()), [("added", 3), ("unchanged", 1)], "what the inner directory had is taken over");
+    assert_eq!(
+        counts(&sandbox.index()),
+        [("added", 3), ("unchanged", 1)],
+        "what the inner directory had is taken over"
+    );
 
     fs::remove_file(sandbox.photo("cat.jpg")).unwrap();
     let sub = sandbox.json(["index", "photos/sub", "--json"]);
-    assert_eq!(counts(&sub[0]), [("unchanged", 1)], "a run on a part leaves the rest alone");
+    assert_eq!(
+        counts(&sub[0]),
+        [("unchanged", 1)],
+        "a run on a part leaves the rest alone"
+    );
     assert_eq!(sandbox.json(["status", "--json"])["photos"], 4);
     assert_eq!(counts(&sandbox.index()), [("removed", 1), ("unchanged", 3)]);
 }

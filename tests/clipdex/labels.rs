@@ -20,7 +20,10 @@ fn pictures_are_recognised_out_of_a_bank() {
     }
     let fewer = sandbox.json(["classify", "photos/cat.jpg", "--labels", "things", "--json", "-k", "1"]);
     let all = &answer["images"][0]["predictions"][0]["probability"];
-    assert_eq!(&fewer["images"][0]["predictions"][0]["probability"], all, "k does not change a probability");
+    assert_eq!(
+        &fewer["images"][0]["predictions"][0]["probability"], all,
+        "k does not change a probability"
+    );
 }
 
 #[test]

@@ -11,7 +11,9 @@ const NAMES: [&str; 3] = ["cat.jpg", "coffee-cup.jpg", "dress-1.jpg"];
 
 /// Compares with tests/clipdex/golden/NAME.
 fn golden(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clipdex/golden").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/clipdex/golden")
+        .join(name);
     if std::env::var_os("GOLDEN").is_some() {
         fs::write(&path, text).unwrap();
     }
@@ -61,7 +63,10 @@ fn search_formats() {
     golden("search.csv", &cut_decimals(&paths(search("--csv"))));
     golden("search.paths", &paths(search("--paths")));
     assert_eq!(search("-0"), search("--paths").replace('\n', "\0"));
-    assert_eq!(search("--json").lines().count(), search("--json").trim_end().lines().count());
+    assert_eq!(
+        search("--json").lines().count(),
+        search("--json").trim_end().lines().count()
+    );
 }
 
 #[test]
@@ -85,7 +90,10 @@ fn people_see_a_table_and_programs_see_nothing_else() {
     assert_eq!(run.stdout, "photos: 3 added\n");
     assert_eq!(run.stderr, "", "no progress where standard error is no terminal");
     let table = sandbox.ok(["search", "a cat", "-k", "1"]);
-    assert!(table.starts_with("  1  0.") && table.ends_with("  photos/cat.jpg\n"), "{table}");
+    assert!(
+        table.starts_with("  1  0.") && table.ends_with("  photos/cat.jpg\n"),
+        "{table}"
+    );
 }
 
 #[test]

@@ -58,7 +58,9 @@ impl Sandbox {
     /// The program, on this sandbox's library and in its directory.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_clipdex"));
-        command.env("CLIPDEX_LIBRARY", self.library()).current_dir(self.dir.path());
+        command
+            .env("CLIPDEX_LIBRARY", self.library())
+            .current_dir(self.dir.path());
         command
     }
 
@@ -102,5 +104,7 @@ pub fn sample(name: &str) -> PathBuf {
 /// Counts of a summary, those that are not zero.
 pub fn counts(summary: &Value) -> Vec<(&str, u64)> {
     let fields = summary.as_object().unwrap().iter();
-    fields.filter_map(|(name, value)| Some((name.as_str(), value.as_u64().filter(|n| *n > 0)?))).collect()
+    fields
+        .filter_map(|(name, value)| Some((name.as_str(), value.as_u64().filter(|n| *n > 0)?)))
+        .collect()
 }

@@ -2,10 +2,22 @@ use serde_json::Value;
 
 use crate::sandbox::{Sandbox, sample};
 
-const NAMES: [&str; 6] = ["cat.jpg", "coffee-cup.jpg", "rocket-launch.jpg", "dress-1.jpg", "dress-2.jpg", "shoes-1.jpg"];
+const NAMES: [&str; 6] = [
+    "cat.jpg",
+    "coffee-cup.jpg",
+    "rocket-launch.jpg",
+    "dress-1.jpg",
+    "dress-2.jpg",
+    "shoes-1.jpg",
+];
 
 fn first(answer: &Value) -> &str {
-    answer["results"][0]["path"].as_str().unwrap().rsplit('/').next().unwrap()
+    answer["results"][0]["path"]
+        .as_str()
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap()
 }
 
 #[test]
@@ -37,7 +49,10 @@ fn a_picture_finds_itself_and_its_like() {
 
     let stranger = sample("dress-3.jpg");
     let like = sandbox.json(["similar", stranger.to_str().unwrap(), "--json", "-k", "2"]);
-    assert!(first(&like).starts_with("dress-"), "a picture from elsewhere is embedded");
+    assert!(
+        first(&like).starts_with("dress-"),
+        "a picture from elsewhere is embedded"
+    );
     assert_eq!(like["results"].as_array().unwrap().len(), 2);
 }
 
@@ -46,7 +61,10 @@ fn a_changed_file_is_not_taken_for_the_indexed_one() {
     let sandbox = Sandbox::with_samples(&NAMES);
     sandbox.index();
     std::fs::copy(sample("cat.jpg"), sandbox.photo("dress-1.jpg")).unwrap();
-    assert_eq!(first(&sandbox.json(["search", "photos/dress-1.jpg", "--json"])), "cat.jpg");
+    assert_eq!(
+        first(&sandbox.json(["search", "photos/dress-1.jpg", "--json"])),
+        "cat.jpg"
+    );
 }
 
 #[test]
@@ -73,7 +91,11 @@ fn endings_are_told_by_the_exit_code() {
     assert_eq!(sandbox.run(["index", "nowhere"]).code, Some(2));
     sandbox.index();
     assert_eq!(sandbox.run(["search", "cat"]).code, Some(0));
-    assert_eq!(sandbox.run(["similar", "photos/cat.jpg"]).code, Some(1), "there is no other photograph");
+    assert_eq!(
+        sandbox.run(["similar", "photos/cat.jpg"]).code,
+        Some(1),
+        "there is no other photograph"
+    );
     assert_eq!(sandbox.run(["similar", "missing.jpg"]).code, Some(2));
     assert_eq!(sandbox.run(["search", "cat", "--json", "--csv"]).code, Some(2));
     let other = sandbox.run(["search", "cat", "--model", "another"]);
@@ -87,7 +109,15 @@ fn a_portable_library_moves_with_its_photographs() {
     sandbox.ok(["index", "photos", "--library", "photos/.clipdex"]);
     let moved = sandbox.photos().with_file_name("elsewhere");
     std::fs::rename(sandbox.photos(), &moved).unwrap();
-    let found = sandbox.ok(["search", "a cat", "--library", "elsewhere/.clipdex", "--paths", "-k", "1"]);
+    let found = sandbox.ok([
+        "search",
+        "a cat",
+        "--library",
+        "elsewhere/.clipdex",
+        "--paths",
+        "-k",
+        "1",
+    ]);
     assert_eq!(found.trim_end(), moved.join("cat.jpg").to_str().unwrap());
     let summary = sandbox.json(["index", "elsewhere", "--library", "elsewhere/.clipdex", "--json"]);
     assert_eq!(summary[0]["unchanged"], 2);

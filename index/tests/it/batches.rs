@@ -10,6 +10,7 @@ fn failure(reason: &str) -> FailureRecord {
         size: 1,
         mtime_ns: 2,
         failed_at_unix: 3,
+        transient: false,
     }
 }
 

@@ -41,18 +41,24 @@ impl ClassifyArgs {
         let zero_shot = bank.zero_shot(&library, model.identity())?;
         let encoder = model.image_encoder()?;
 
-        let vectors: Vec<_> = self.images.par_iter().map(|image| vector_of(&library, &encoder, image)).collect();
+        let vectors: Vec<_> = self
+            .images
+            .par_iter()
+            .map(|image| vector_of(&library, encoder.as_ref(), image))
+            .collect();
         let mut recognised = Vec::new();
         let mut failed = 0;
         for (path, vector) in self.images.iter().zip(vectors) {
             match vector {
                 Ok(vector) => {
-                    let predictions = zero_shot.classify(&vector, self.k).into_iter();
+                    let predictions = zero_shot.classify(&vector, self.k)?.into_iter();
                     let labelled = predictions.map(|prediction| {
                         let label = bank.label(&library, prediction.label)?;
                         Ok(label.map(|label| (prediction, label)))
                     });
-                    let predictions = labelled.filter_map(Result::transpose).collect::<Result<_, LabelError>>()?;
+                    let predictions = labelled
+                        .filter_map(Result::transpose)
+                        .collect::<Result<_, LabelError>>()?;
                     recognised.push(ImagePredictions { path, predictions });
                 }
                 Err(error) => {
@@ -61,13 +67,21 @@ impl ClassifyArgs {
                 }
             }
         }
-        let list = PredictionList { bank: bank.name(), model: &model.identity().name, images: &recognised };
+        let list = PredictionList {
+            bank: bank.name(),
+            model: &model.identity().name,
+            images: &recognised,
+        };
         list.write(out, self.format.format())?;
         if failed > 0 {
             out.flush()?;
             bail!("{failed} of {} pictures could not be used", self.images.len());
         }
-        Ok(if recognised.iter().all(|image| image.predictions.is_empty()) { Outcome::Nothing } else { Outcome::Done })
+        Ok(if recognised.iter().all(|image| image.predictions.is_empty()) {
+            Outcome::Nothing
+        } else {
+            Outcome::Done
+        })
     }
 }
 

@@ -50,7 +50,11 @@ impl IndexArgs {
         let interrupt = Interrupt::install()?;
         let mut writer = global.open_for_writing()?;
         let defaults = Options::default();
-        let options = Options { jobs: self.jobs.unwrap_or(defaults.jobs), prune: self.prune, ..defaults };
+        let options = Options {
+            jobs: self.jobs.unwrap_or(defaults.jobs),
+            prune: self.prune,
+            ..defaults
+        };
 
         let mut reports = Vec::new();
         let mut first_error = None;
@@ -63,7 +67,10 @@ impl IndexArgs {
                     if !self.json {
                         writeln!(out, "{}: {}", shown_path(dir), describe(&summary))?;
                     }
-                    reports.push(Report { dir: PathField::new(dir), summary });
+                    reports.push(Report {
+                        dir: PathField::new(dir),
+                        summary,
+                    });
                 }
                 Err(IngestError::Interrupted) => break,
                 Err(error) if self.dirs.len() > 1 && first_error.is_none() => first_error = Some(error),
@@ -107,8 +114,16 @@ fn describe(summary: &Summary) -> String {
         (summary.failed, "failed"),
         (summary.failed_before, "failed before and not changed since"),
     ];
-    let told: Vec<_> = parts.iter().filter(|(count, _)| *count > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    if told.is_empty() { "no photographs".to_owned() } else { told.join(", ") }
+    let told: Vec<_> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
+    if told.is_empty() {
+        "no photographs".to_owned()
+    } else {
+        told.join(", ")
+    }
 }
 
 /// Shows a run on standard error.
@@ -137,7 +152,8 @@ impl Observer for Watcher {
 
     fn failed(&self, path: &Path, reason: &str) {
         if !self.quiet {
-            self.bar.suspend(|| eprintln!("clipdex: skipped '{}': {}", plain_path(path), plain(reason)));
+            self.bar
+                .suspend(|| eprintln!("clipdex: skipped '{}': {}", plain_path(path), plain(reason)));
         }
     }
 

@@ -76,7 +76,12 @@ struct BankRow<'a> {
 impl LabelArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         match self.command {
-            LabelCommand::Add { bank, source, template, json } => add(global, &bank, &source, template, json, out),
+            LabelCommand::Add {
+                bank,
+                source,
+                template,
+                json,
+            } => add(global, &bank, &source, template, json, out),
             LabelCommand::List { json } => list(global, json, out),
             LabelCommand::Show { bank, json } => show(global, &bank, json, out),
             LabelCommand::Remove { bank, labels } => remove(global, &bank, &labels),
@@ -92,7 +97,10 @@ fn add(
     json: bool,
     out: &mut dyn Write,
 ) -> Result<Outcome> {
-    let watcher = Watcher { bar: progress::bar("labels", global.quiet), interrupt: Interrupt::install()? };
+    let watcher = Watcher {
+        bar: progress::bar("labels", global.quiet),
+        interrupt: Interrupt::install()?,
+    };
     let mut writer = global.open_for_writing()?;
     let outcome = BankWriter::new(&mut writer).add(bank, source, template, &watcher)?;
     watcher.bar.finish_and_clear();
@@ -104,7 +112,9 @@ fn add(
     }
     if outcome.kept > 0 {
         let kept = outcome.kept;
-        global.remark(&format!("{kept} labels of the bank are not in the source and stay; `clipdex label remove` removes"));
+        global.remark(&format!(
+            "{kept} labels of the bank are not in the source and stay; `clipdex label remove` removes"
+        ));
     }
     if outcome.interrupted {
         global.remark("interrupted; what was committed is kept, and the same command goes on from there");
@@ -119,14 +129,23 @@ fn list(global: &Global, json: bool, out: &mut dyn Write) -> Result<Outcome> {
     let mut rows = Vec::new();
     for bank in &banks {
         let labels = bank.len(&library)?;
-        rows.push(BankRow { name: bank.name(), labels, template: bank.template(), source: bank.source() });
+        rows.push(BankRow {
+            name: bank.name(),
+            labels,
+            template: bank.template(),
+            source: bank.source(),
+        });
     }
     if json {
         write_json(out, &rows)?;
     } else {
         for row in &rows {
             let (template, source) = (plain(row.template), plain(row.source));
-            writeln!(out, "{}  {} labels, \"{template}\", from {source}", row.name, row.labels)?;
+            writeln!(
+                out,
+                "{}  {} labels, \"{template}\", from {source}",
+                row.name, row.labels
+            )?;
         }
     }
     if rows.is_empty() {
@@ -142,12 +161,23 @@ fn show(global: &Global, bank: &str, json: bool, out: &mut dyn Write) -> Result<
     if json {
         write_json(out, &labels)?;
     } else {
-        for Label { id, name, synonyms, definition, .. } in &labels {
+        for Label {
+            id,
+            name,
+            synonyms,
+            definition,
+            ..
+        } in &labels
+        {
             let fields = [id.as_str(), name, &synonyms.join("|"), definition].map(plain);
             writeln!(out, "{}", fields.join("\t").trim())?;
         }
     }
-    Ok(if labels.is_empty() { Outcome::Nothing } else { Outcome::Done })
+    Ok(if labels.is_empty() {
+        Outcome::Nothing
+    } else {
+        Outcome::Done
+    })
 }
 
 fn remove(global: &Global, bank: &str, labels: &[String]) -> Result<Outcome> {
@@ -163,7 +193,10 @@ fn remove(global: &Global, bank: &str, labels: &[String]) -> Result<Outcome> {
     }
     let missing = banks.remove_labels(bank, labels)?;
     if !missing.is_empty() {
-        bail!("bank '{bank}' has no label {}; `clipdex label show {bank}` lists them", missing.join(", "));
+        bail!(
+            "bank '{bank}' has no label {}; `clipdex label show {bank}` lists them",
+            missing.join(", ")
+        );
     }
     Ok(Outcome::Done)
 }

@@ -39,8 +39,26 @@ struct Row<'a> {
 
 impl<'a> From<&'a ModelInfo> for Row<'a> {
     fn from(info: &'a ModelInfo) -> Self {
-        let ModelInfo { name, family, dim, image_size, size_bytes, licence, note, built_in } = *info;
-        Self { name, family: family.to_string(), dim, image_size, size_bytes, licence, note, built_in }
+        let ModelInfo {
+            name,
+            family,
+            dim,
+            image_size,
+            size_bytes,
+            licence,
+            note,
+            built_in,
+        } = *info;
+        Self {
+            name,
+            family: family.to_string(),
+            dim,
+            image_size,
+            size_bytes,
+            licence,
+            note,
+            built_in,
+        }
     }
 }
 

@@ -53,11 +53,32 @@ impl SearchArgs {
         let library = global.open()?;
         let model = library.model(global.model.as_deref())?;
         let vector = query::embed_text(model.text_encoder()?.as_ref(), &words)?;
-        let ResultArgs { k, exact, format, paths } = self.results;
-        let hits = query::search(&library, &vector, &SearchOptions { k, exact, exclude: None })?;
-        let list = HitList { query: QueryText::Words(&words), model: &model.identity().name, hits: &hits };
+        let ResultArgs {
+            k,
+            exact,
+            format,
+            paths,
+        } = self.results;
+        let hits = query::search(
+            &library,
+            &vector,
+            &SearchOptions {
+                k,
+                exact,
+                exclude: None,
+            },
+        )?;
+        let list = HitList {
+            query: QueryText::Words(&words),
+            model: &model.identity().name,
+            hits: &hits,
+        };
         list.write(out, format.or_paths(paths))?;
-        Ok(if hits.is_empty() { Outcome::Nothing } else { Outcome::Done })
+        Ok(if hits.is_empty() {
+            Outcome::Nothing
+        } else {
+            Outcome::Done
+        })
     }
 }
 

@@ -48,8 +48,24 @@ pub(super) fn find(
         None => query::embed_file(model.image_encoder()?.as_ref(), image)?,
     };
     let exclude = if others { known } else { None };
-    let hits = query::search(&library, &vector, &SearchOptions { k: results.k, exact: results.exact, exclude })?;
-    let list = HitList { query: QueryText::Picture(image), model: &model.identity().name, hits: &hits };
+    let hits = query::search(
+        &library,
+        &vector,
+        &SearchOptions {
+            k: results.k,
+            exact: results.exact,
+            exclude,
+        },
+    )?;
+    let list = HitList {
+        query: QueryText::Picture(image),
+        model: &model.identity().name,
+        hits: &hits,
+    };
     list.write(out, results.format.or_paths(results.paths))?;
-    Ok(if hits.is_empty() { Outcome::Nothing } else { Outcome::Done })
+    Ok(if hits.is_empty() {
+        Outcome::Nothing
+    } else {
+        Outcome::Done
+    })
 }

@@ -88,14 +88,28 @@ impl Status {
     fn read(library: &Library, failures: usize) -> Result<Self> {
         let images = library.images()?;
         let stats = library.index().stats()?;
-        let items = |id| stats.spaces.iter().find(|row: &&SpaceStats| row.space.id == id).map_or(0, |row| row.items);
+        let items = |id| {
+            stats
+                .spaces
+                .iter()
+                .find(|row: &&SpaceStats| row.space.id == id)
+                .map_or(0, |row| row.items)
+        };
         let mut roots = Vec::new();
         for (id, dir) in library.roots()? {
             let files = library.index().files(id).count();
-            roots.push(RootRow { path: PathField::new(&dir), files, present: dir.is_dir(), dir });
+            roots.push(RootRow {
+                path: PathField::new(&dir),
+                files,
+                present: dir.is_dir(),
+                dir,
+            });
         }
         let banks = Bank::all(library)?.into_iter();
-        let banks = banks.map(|bank| BankRow { name: bank.name().to_owned(), labels: items(bank.space().id) });
+        let banks = banks.map(|bank| BankRow {
+            name: bank.name().to_owned(),
+            labels: items(bank.space().id),
+        });
         Ok(Self {
             library: PathField::new(library.dir()),
             model: library.model_name()?,
@@ -118,13 +132,27 @@ impl Status {
         writeln!(out, "search    {}", self.search)?;
         for root in &self.roots {
             let missing = if root.present { "" } else { ", not there now" };
-            writeln!(out, "root      {} ({}{missing})", plain_path(&root.dir), counted(root.files, "file"))?;
+            writeln!(
+                out,
+                "root      {} ({}{missing})",
+                plain_path(&root.dir),
+                counted(root.files, "file")
+            )?;
         }
         for bank in &self.banks {
-            writeln!(out, "labels    {} ({})", bank.name, counted(bank.labels as usize, "label"))?;
+            writeln!(
+                out,
+                "labels    {} ({})",
+                bank.name,
+                counted(bank.labels as usize, "label")
+            )?;
         }
         if self.failures > 0 {
-            writeln!(out, "failures  {}; --failures lists them", counted(self.failures, "failure"))?;
+            writeln!(
+                out,
+                "failures  {}; --failures lists them",
+                counted(self.failures, "failure")
+            )?;
         }
         Ok(())
     }
@@ -139,12 +167,22 @@ fn failures(library: &Library) -> Result<Vec<FailureRow>> {
             let file = dir.join(bytes_to_path(&relative)?);
             let path = PathField::new(&file);
             let (reason, size, failed_at_unix) = (record.reason, record.size, record.failed_at_unix);
-            rows.push(FailureRow { path, reason, size, failed_at_unix, file });
+            rows.push(FailureRow {
+                path,
+                reason,
+                size,
+                failed_at_unix,
+                file,
+            });
         }
     }
     Ok(rows)
 }
 
 fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
 }

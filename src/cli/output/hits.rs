@@ -60,7 +60,11 @@ impl<'a> HitList<'a> {
     /// Each hit with its rank and the first of its files.
     fn ranked(&self) -> impl Iterator<Item = (usize, &'a PhotoHit, &'a Path)> {
         let first = |hit: &'a PhotoHit| hit.files.first().map(|file| (hit, file.as_path()));
-        self.hits.iter().filter_map(first).enumerate().map(|(i, (hit, file))| (i + 1, hit, file))
+        self.hits
+            .iter()
+            .filter_map(first)
+            .enumerate()
+            .map(|(i, (hit, file))| (i + 1, hit, file))
     }
 
     fn rows(&self) -> impl Iterator<Item = Row<'a>> {
@@ -80,7 +84,13 @@ impl<'a> HitList<'a> {
             QueryText::Words(words) => (Some(words), None),
             QueryText::Picture(path) => (None, Some(PathField::new(path))),
         };
-        Document { schema: SCHEMA, text, image, model: self.model, results: self.rows().collect() }
+        Document {
+            schema: SCHEMA,
+            text,
+            image,
+            model: self.model,
+            results: self.rows().collect(),
+        }
     }
 
     fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -102,8 +112,14 @@ impl<'a> HitList<'a> {
             let (rank, score) = (rank.to_string(), hit.score.to_string());
             let (width, height) = (hit.photo.width.to_string(), hit.photo.height.to_string());
             let path = file.as_os_str().as_encoded_bytes();
-            let fields =
-                [rank.as_bytes(), score.as_bytes(), path, hit.photo.format.as_bytes(), width.as_bytes(), height.as_bytes()];
+            let fields = [
+                rank.as_bytes(),
+                score.as_bytes(),
+                path,
+                hit.photo.format.as_bytes(),
+                width.as_bytes(),
+                height.as_bytes(),
+            ];
             csv.write_record(fields)?;
         }
         csv.flush()

@@ -85,8 +85,17 @@ pub(super) struct PathField {
 
 impl PathField {
     pub fn new(path: &Path) -> Self {
-        let hex = || path.as_os_str().as_encoded_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { path: path.to_string_lossy().into_owned(), path_hex: path.to_str().is_none().then(hex) }
+        let hex = || {
+            path.as_os_str()
+                .as_encoded_bytes()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect()
+        };
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            path_hex: path.to_str().is_none().then(hex),
+        }
     }
 }
 

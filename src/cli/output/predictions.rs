@@ -50,9 +50,20 @@ impl PredictionList<'_> {
         match format {
             Format::Json => {
                 let images = self.images.iter().map(Image::new).collect();
-                write_json(out, &Document { schema: SCHEMA, labels: self.bank, model: self.model, images })
+                write_json(
+                    out,
+                    &Document {
+                        schema: SCHEMA,
+                        labels: self.bank,
+                        model: self.model,
+                        images,
+                    },
+                )
             }
-            Format::JsonLines => self.images.iter().try_for_each(|image| write_json_line(out, &Image::new(image))),
+            Format::JsonLines => self
+                .images
+                .iter()
+                .try_for_each(|image| write_json_line(out, &Image::new(image))),
             Format::Csv => self.write_csv(out),
             Format::Table | Format::Paths | Format::PathsNul => self.write_table(out),
         }
@@ -65,8 +76,17 @@ impl PredictionList<'_> {
             }
             writeln!(out, "{}", shown_path(image.path))?;
             for (prediction, label) in &image.predictions {
-                write!(out, "  {:>6.2}%  {}", prediction.probability * 100.0, plain(&label.name))?;
-                if label.id.is_empty() { writeln!(out)? } else { writeln!(out, "  ({})", plain(&label.id))? }
+                write!(
+                    out,
+                    "  {:>6.2}%  {}",
+                    prediction.probability * 100.0,
+                    plain(&label.name)
+                )?;
+                if label.id.is_empty() {
+                    writeln!(out)?
+                } else {
+                    writeln!(out, "  ({})", plain(&label.id))?
+                }
             }
         }
         Ok(())
@@ -81,7 +101,14 @@ impl PredictionList<'_> {
                     (row.rank.to_string(), row.probability.to_string(), row.score.to_string());
                 let path = image.path.as_os_str().as_encoded_bytes();
                 let (id, name) = (row.id.as_bytes(), row.name.as_bytes());
-                csv.write_record([path, rank.as_bytes(), id, name, probability.as_bytes(), score.as_bytes()])?;
+                csv.write_record([
+                    path,
+                    rank.as_bytes(),
+                    id,
+                    name,
+                    probability.as_bytes(),
+                    score.as_bytes(),
+                ])?;
             }
         }
         csv.flush()
@@ -98,6 +125,9 @@ impl<'a> Image<'a> {
             score: prediction.cosine,
         };
         let predictions = image.predictions.iter().enumerate().map(row).collect();
-        Self { path: PathField::new(image.path), predictions }
+        Self {
+            path: PathField::new(image.path),
+            predictions,
+        }
     }
 }

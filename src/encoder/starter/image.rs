@@ -52,7 +52,7 @@ impl ImageEncoder for StarterImageEncoder {
         self.preprocess.apply(image)
     }
 
-    fn embed(&self, batch: &[Pixels]) -> Result<Embeddings, EncoderError> {
+    fn embed(&self, batch: &[&Pixels]) -> Result<Embeddings, EncoderError> {
         // One image a task keeps a thread's activations in its own cache.
         let features: Vec<Tensor> = batch
             .par_iter()

@@ -15,7 +15,7 @@ use super::models::ModelInfo;
 use super::{EncoderError, Family, Fingerprint, Identity, Preprocess, Rounding};
 
 /// Name that `--model` takes.
-const NAME: &str = "starter";
+pub(super) const NAME: &str = "starter";
 
 // Four statics and not one archive: the system reads a page of the program's file when it is first touched, so that a
 // text query costs none of the image weights and the other way round.

@@ -70,7 +70,7 @@ fn config_and_preprocessing_agree() {
 fn images_embed_as_in_pytorch() {
     let reference = Reference::read();
     let encoder = StarterImageEncoder::load().unwrap();
-    let embeddings = encoder.embed(&reference.pixels()).unwrap();
+    let embeddings = encoder.embed(&reference.pixels().iter().collect::<Vec<_>>()).unwrap();
     let expected = Reference::values("image_embeds", &[reference.images.len(), 384]);
     assert_eq!(embeddings.len(), reference.images.len());
     for ((name, got), expected) in reference
@@ -96,13 +96,13 @@ fn an_image_of_another_size_is_refused() {
         data: vec![0.0; values],
     };
     assert!(matches!(
-        encoder.embed(&[square(224, 3 * 224 * 224)]),
+        encoder.embed(&[&square(224, 3 * 224 * 224)]),
         Err(EncoderError::InputSize {
             expected: SIZE,
             got: 224
         })
     ));
-    assert!(encoder.embed(&[square(SIZE, 17)]).is_err());
+    assert!(encoder.embed(&[&square(SIZE, 17)]).is_err());
     assert!(encoder.embed(&[]).unwrap().is_empty());
 }
 

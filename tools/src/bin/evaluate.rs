@@ -56,20 +56,33 @@ fn embed_photos(dir: &Path, model: &Model) -> Result<Vec<Photo>> {
         }
     }
     if files.is_empty() {
-        bail!("'{}' holds no files named after a synset, such as n02124075_Egyptian_cat.jpg", dir.display());
+        bail!(
+            "'{}' holds no files named after a synset, such as n02124075_Egyptian_cat.jpg",
+            dir.display()
+        );
     }
     files.sort();
     let photos = files
         .into_par_iter()
-        .map(|(synset, path)| Ok(Photo { synset, vector: embed_file(encoder.as_ref(), &path)? }))
+        .map(|(synset, path)| {
+            Ok(Photo {
+                synset,
+                vector: embed_file(encoder.as_ref(), &path)?,
+            })
+        })
         .collect::<Result<Vec<_>>>()?;
     let seconds = started.elapsed().as_secs_f64();
-    println!("{} photographs embedded, {:.1} a second", photos.len(), photos.len() as f64 / seconds);
+    println!(
+        "{} photographs embedded, {:.1} a second",
+        photos.len(),
+        photos.len() as f64 / seconds
+    );
     Ok(photos)
 }
 
 fn is_synset(text: &str) -> bool {
-    text.strip_prefix('n').is_some_and(|digits| digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    text.strip_prefix('n')
+        .is_some_and(|digits| digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn recognise(
@@ -85,13 +98,19 @@ fn recognise(
     let embeddings = embed(texts, &prompts)?;
     let seconds = started.elapsed().as_secs_f64();
     let ids = (0..labels.len() as u64).collect();
-    let vectors = VectorSet { ids, data: embeddings.as_slice().to_vec(), dim: embeddings.dim() };
+    let vectors = VectorSet {
+        ids,
+        data: embeddings.as_slice().to_vec(),
+        dim: embeddings.dim(),
+    };
     let zero_shot = ZeroShot::new(vectors, model.identity());
 
     let (mut first, mut among_five) = (0, 0);
     for photo in photos {
-        let found = zero_shot.classify(&photo.vector, 5);
-        let rank = found.iter().position(|prediction| labels[prediction.label as usize].id == photo.synset);
+        let found = zero_shot.classify(&photo.vector, 5)?;
+        let rank = found
+            .iter()
+            .position(|prediction| labels[prediction.label as usize].id == photo.synset);
         first += usize::from(rank == Some(0));
         among_five += usize::from(rank.is_some());
     }
@@ -110,10 +129,15 @@ fn recognise(
 /// For each photograph its own name as a query: how often it comes first, and among the first ten.
 fn retrieve(photos: &[Photo], texts: &dyn TextEncoder, template: &PromptTemplate) -> Result<()> {
     let labels = LabelSource::Builtin(Builtin::ImageNet21k).read()?;
-    let names: HashMap<&str, &str> = labels.iter().map(|label| (label.id.as_str(), label.name.as_str())).collect();
+    let names: HashMap<&str, &str> = labels
+        .iter()
+        .map(|label| (label.id.as_str(), label.name.as_str()))
+        .collect();
     let mut queries = Vec::new();
     for photo in photos {
-        let name = names.get(photo.synset.as_str()).with_context(|| format!("no label {}", photo.synset))?;
+        let name = names
+            .get(photo.synset.as_str())
+            .with_context(|| format!("no label {}", photo.synset))?;
         queries.push(template.render(name));
     }
     let embeddings = embed(texts, &queries)?;
@@ -126,7 +150,11 @@ fn retrieve(photos: &[Photo], texts: &dyn TextEncoder, template: &PromptTemplate
         among_ten += usize::from(better < 10);
     }
     let share = |count: usize| count as f64 / photos.len() as f64;
-    println!("text to image: recall@1 {:.3}, recall@10 {:.3}", share(first), share(among_ten));
+    println!(
+        "text to image: recall@1 {:.3}, recall@10 {:.3}",
+        share(first),
+        share(among_ten)
+    );
     Ok(())
 }
 

@@ -18,7 +18,8 @@ mod tests {
             size: 3,
             mtime_ns: 1,
             failed_at_unix: 2,
+            transient: true,
         };
-        super::super::tests::check(&record, &[1, 2, b'n', b'o', 3, 2, 4]);
+        super::super::tests::check(&record, &[1, 2, b'n', b'o', 3, 2, 4, 1]);
     }
 }
