@@ -8,10 +8,10 @@ use clipdex_index::{Batch, FailureRecord, FileRecord, Index, ItemId, Space};
 use super::plan::{Known, Plan};
 use super::prepare::{Content, Prepared, Preparer};
 use super::scope::Scope;
-use super::walk::{FileState, Walk};
+use super::walk::Walk;
 use super::{IngestError, Observer, Summary};
 use crate::encoder::{ImageEncoder, Pixels};
-use crate::library::{LibraryWriter, Record};
+use crate::library::{FileState, LibraryWriter, Record};
 use crate::media::Limits;
 
 /// Files that are removed or carried over in one commit: bounded, so that no commit is huge.

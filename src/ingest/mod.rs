@@ -24,7 +24,7 @@ pub use error::IngestError;
 use plan::{Known, Plan};
 use prepare::{Prepared, Preparer};
 use scope::Scope;
-use walk::walk;
+use walk::{Walk, walk};
 
 use crate::encoder::ImageEncoder;
 use crate::library::LibraryWriter;
@@ -104,7 +104,11 @@ pub fn ingest(
     observer: &dyn Observer,
 ) -> Result<Summary, IngestError> {
     let scope = Scope::resolve(writer, dir, options.prune)?;
-    let walk = walk(&scope.dir, writer.library().dir(), &|| observer.cancelled())?;
+    let walk = if scope.present {
+        walk(&scope.dir, writer.library().dir(), &|| observer.cancelled())?
+    } else {
+        Walk::default()
+    };
     let known = Known::read(writer.library().index(), &scope)?;
     if walk.candidates.is_empty() && !known.files.is_empty() && !options.prune {
         return Err(IngestError::Emptied {

@@ -7,8 +7,8 @@ use clipdex_index::{FailureRecord, FileRecord, Index};
 
 use super::IngestError;
 use super::scope::Scope;
-use super::walk::{Candidate, FileState, Walk};
-use crate::library::bytes_to_path;
+use super::walk::{Candidate, Walk};
+use crate::library::{FileState, bytes_to_path};
 
 /// What the library knows of the files in a scope, by absolute path.
 pub(super) struct Known {
@@ -88,7 +88,7 @@ impl Plan {
         if known
             .files
             .get(path)
-            .is_some_and(|record| state_of(record) == candidate.state)
+            .is_some_and(|record| FileState::recorded(record) == candidate.state)
         {
             self.unchanged += 1;
         } else if failure.is_some_and(|failure| !failure.transient && failed_state(failure) == candidate.state) {
@@ -96,19 +96,12 @@ impl Plan {
         } else if let Some(record) = known
             .nested_files
             .get(path)
-            .filter(|record| state_of(record) == candidate.state)
+            .filter(|record| FileState::recorded(record) == candidate.state)
         {
             self.carried.push((path.clone(), record.clone()));
         } else {
             self.read.push(candidate.clone());
         }
-    }
-}
-
-fn state_of(record: &FileRecord) -> FileState {
-    FileState {
-        size: record.size,
-        mtime_ns: record.mtime_ns,
     }
 }
 

@@ -6,9 +6,9 @@ use std::io::{self, Read};
 use clipdex_index::{Index, ItemId, Space};
 
 use super::IngestError;
-use super::walk::{Candidate, FileState};
+use super::walk::Candidate;
 use crate::encoder::{ImageEncoder, Pixels};
-use crate::library::PhotoRecord;
+use crate::library::{FileState, PhotoRecord};
 use crate::media::{self, Limits};
 
 /// Larger files are not photographs that the decoders could hold in memory.

@@ -11,6 +11,8 @@ use crate::library::{LibraryError, LibraryWriter, path_to_bytes};
 pub(super) struct Scope {
     /// The directory that is walked, absolute, without links.
     pub dir: PathBuf,
+    /// Whether it is there; where it is not, everything in it is gone.
+    pub present: bool,
     /// The root that holds `dir`: a known one where `dir` lies inside it, else `dir` itself.
     pub root: RootId,
     /// Where the root is.
@@ -29,16 +31,16 @@ impl Scope {
         };
         let roots = writer.library().roots()?;
         let holder_of = |dir: &Path| roots.iter().find(|(_, root)| dir.starts_with(root)).cloned();
-        let (dir, holder) = match dir.canonicalize() {
+        let (dir, present, holder) = match dir.canonicalize() {
             Ok(found) if !found.is_dir() => return Err(IngestError::NotADirectory(found)),
             Ok(found) => {
                 let holder = holder_of(&found);
-                (found, holder)
+                (found, true, holder)
             }
             Err(error) => {
                 let lost = std::path::absolute(dir).map_err(open_error)?;
                 match holder_of(&lost) {
-                    Some(holder) if prune => (lost, Some(holder)),
+                    Some(holder) if prune => (lost, false, Some(holder)),
                     _ => return Err(open_error(error)),
                 }
             }
@@ -53,6 +55,7 @@ impl Scope {
             .collect();
         Ok(Self {
             dir,
+            present,
             root,
             root_dir,
             nested,

@@ -1,12 +1,11 @@
 //! Which files below a directory are candidates, and what state they are in.
 
-use std::fs::Metadata;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use ignore::WalkBuilder;
 
 use super::IngestError;
+use crate::library::FileState;
 use crate::media;
 
 /// Name of the files that say, in gitignore's syntax, what not to index.
@@ -19,30 +18,6 @@ pub(super) struct Candidate {
     pub path: PathBuf,
     /// What tells a changed file from an unchanged one.
     pub state: FileState,
-}
-
-/// Size and modification time: as long as both stay, a file is not read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileState {
-    /// Size in bytes.
-    pub size: u64,
-    /// Modification time in nanoseconds since 1970, negative before.
-    pub mtime_ns: i64,
-}
-
-impl FileState {
-    pub fn of(metadata: &Metadata) -> Self {
-        let mtime_ns = metadata
-            .modified()
-            .map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
-                Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
-                Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
-            });
-        Self {
-            size: metadata.len(),
-            mtime_ns,
-        }
-    }
 }
 
 /// What a walk found.
@@ -179,15 +154,5 @@ mod tests {
         assert_eq!(walk.unreadable.len(), 1);
         assert!(!walk.covers(Path::new("/no/such/place/a.jpg")));
         assert!(walk.covers(Path::new("/other/a.jpg")));
-    }
-
-    #[test]
-    fn times_before_1970_are_negative() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("old.jpg");
-        let file = fs::File::create(&path).unwrap();
-        file.set_modified(UNIX_EPOCH - std::time::Duration::from_nanos(5))
-            .unwrap();
-        assert_eq!(FileState::of(&fs::metadata(&path).unwrap()).mtime_ns, -5);
     }
 }

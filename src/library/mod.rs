@@ -1,6 +1,7 @@
 //! One open library: the index, the directories that it covers, and the model that made its vectors.
 
 mod error;
+mod file_state;
 mod location;
 mod photo;
 mod record;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use clipdex_index::{Index, IndexError, ItemId, RootId, Space};
 
 pub use error::LibraryError;
+pub(crate) use file_state::FileState;
 pub use location::{bytes_to_path, default_library_dir, path_to_bytes};
 pub use photo::PhotoRecord;
 pub(crate) use record::Record;
@@ -115,12 +117,17 @@ impl Library {
         Ok(files)
     }
 
-    /// The photograph that the library knows under this path, which may be relative to the current directory.
+    /// The photograph that the library has of this file, as long as the file is as it was when it was indexed. The path
+    /// may be relative to the current directory.
     pub fn item_of_file(&self, file: &Path) -> Result<Option<ItemId>, LibraryError> {
         let Ok(file) = canonical(file) else { return Ok(None) };
+        let Ok(state) = file.metadata().map(|metadata| FileState::of(&metadata)) else {
+            return Ok(None);
+        };
         for (root, dir) in self.roots()? {
             if let Ok(relative) = file.strip_prefix(&dir)
                 && let Some(record) = self.index.file(root, &path_to_bytes(relative)?)?
+                && FileState::recorded(&record) == state
             {
                 return Ok(Some(record.item));
             }
