@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::error::Error;
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
@@ -10,10 +11,9 @@ use crate::rgb::RgbImage;
 /// How a model's square input is made of a photograph: the shorter side is resized to `resize` with an antialiased
 /// bicubic filter, the centre `crop` x `crop` is cut out, and each channel is normalised.
 ///
-/// The filter is PIL's `BICUBIC` (Keys' kernel with a = -0.5, its support stretched by the reduction). An odd pixel
-/// that the crop leaves over goes to the right and the bottom, as in transformers' `CLIPImageProcessor`. The result is
-/// within a few tenths of a grey level of PIL's on average: PIL resizes rows first, this resizes columns first, and both
-/// round to 8 bits in between.
+/// The filter is PIL's `BICUBIC` (Keys' kernel with a = -0.5, its support stretched by the reduction), rows before
+/// columns as there. An odd pixel that the crop leaves over goes to the right and the bottom, as in transformers'
+/// `CLIPImageProcessor`. From the same decoded pixels the result is within one grey level of PIL's.
 ///
 /// ```
 /// use clipdex::encoder::Preprocess;
@@ -21,7 +21,7 @@ use crate::rgb::RgbImage;
 ///
 /// let image = RgbImage::new(2, 1, vec![255; 6]).ok_or("wrong size")?;
 /// let pixels = Preprocess::STARTER.apply(&image)?;
-/// assert_eq!((pixels.size, pixels.data[0]), (260, 1.0));
+/// assert_eq!((pixels.size, pixels.data.len()), (260, 3 * 260 * 260));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,7 +49,7 @@ pub enum Rounding {
 }
 
 thread_local! {
-    /// Keeps the buffer between the two passes of a resize, and what was found out about the processor.
+    /// Keeps what was found out about the processor.
     static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
 }
 
@@ -102,23 +102,33 @@ impl Preprocess {
         if self.crop == 0 {
             return Err(failed("a crop of 0 pixels was asked for".to_owned()));
         }
-        let shorter = width.min(height);
-        // Only the part of the source under the crop is resized. The filter still reads the pixels around it, so the
-        // result is that of resizing the whole and cropping afterwards.
-        let (left, columns) = self.source_span(width, shorter);
-        let (top, rows) = self.source_span(height, shorter);
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
-            .crop(left, top, columns, rows);
-        let source = TypedImageRef::<U8x3>::from_buffer(width, height, image.data())
-            .map_err(|error| failed(error.to_string()))?;
         let mut square = vec![0; self.crop as usize * self.crop as usize * 3];
-        let mut target =
-            TypedImage::from_buffer(self.crop, self.crop, &mut square).map_err(|error| failed(error.to_string()))?;
-        RESIZER
-            .with_borrow_mut(|resizer| resizer.resize_typed(&source, &mut target, &options))
+        self.resize_crop(image, &mut square)
             .map_err(|error| failed(error.to_string()))?;
         Ok(square)
+    }
+
+    /// Fills `square` from the part of the image under the crop: rows first, as PIL does. The filter still reads the
+    /// pixels around that part, so the result is that of resizing the whole and cropping afterwards.
+    fn resize_crop(&self, image: &RgbImage, square: &mut [u8]) -> Result<(), Box<dyn Error>> {
+        let (width, height) = (image.width(), image.height());
+        let side = f64::from(self.crop);
+        let (left, columns) = self.source_span(width, width.min(height));
+        let (top, rows) = self.source_span(height, width.min(height));
+        // The rows that the second pass reads: its kernel reaches two pixels of the coarser grid to either side.
+        let reach = 2.0 * (rows / side).max(1.0);
+        let first = (top - reach).floor().max(0.0);
+        let strip_rows = (top + rows + reach).ceil().min(f64::from(height)) - first;
+
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+        let source = TypedImageRef::<U8x3>::from_buffer(width, height, image.data())?;
+        let mut strip = TypedImage::<U8x3>::new(self.crop, strip_rows as u32);
+        let mut target = TypedImage::<U8x3>::from_buffer(self.crop, self.crop, square)?;
+        RESIZER.with_borrow_mut(|resizer| {
+            resizer.resize_typed(&source, &mut strip, &options.crop(left, first, columns, strip_rows))?;
+            resizer.resize_typed(&strip, &mut target, &options.crop(0.0, top - first, side, rows))
+        })?;
+        Ok(())
     }
 
     /// Start and length, in source pixels, of what the crop shows of a side of `side` pixels.

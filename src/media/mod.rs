@@ -144,10 +144,8 @@ fn upright(stored: DynamicImage, format: Format, orientation: Orientation) -> Re
     };
     let (width, height) = (stored.width(), stored.height());
     let stored = image::RgbImage::from_raw(width, height, pixels::to_rgb8(stored)).ok_or_else(inconsistent)?;
-    let mut turned = DynamicImage::ImageRgb8(stored);
-    turned.apply_orientation(orientation);
-    let (width, height) = (turned.width(), turned.height());
-    let image = RgbImage::new(width, height, turned.into_rgb8().into_raw()).ok_or_else(inconsistent)?;
+    let image = orientation::apply(stored, orientation).ok_or_else(inconsistent)?;
+    let (width, height) = (image.width(), image.height());
     Ok(Photo {
         image,
         info: PhotoInfo {

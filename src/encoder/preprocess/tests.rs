@@ -23,6 +23,8 @@ fn levels(pixels: &[u8]) -> Vec<f32> {
     pixels.iter().map(|&p| f32::from(p)).collect()
 }
 
+// What is left in the next two tests is the JPEG decoder's rounding: of the pixels that Pillow decodes, the mean is below
+// 0.005 and the greatest 1.
 #[test]
 fn agrees_with_pil_on_resize_and_crop() {
     for name in ["cat", "coffee-cup", "dress-1", "galaxies", "motorcycle"] {
@@ -32,7 +34,7 @@ fn agrees_with_pil_on_resize_and_crop() {
         let theirs = open(&format!("tests/fixtures/preprocess/{name}.clip224.png"));
         let (mean, max) = difference(&levels(&ours), &levels(theirs.data()));
         println!("{name}: mean {mean:.4}, greatest {max}");
-        assert!(mean < 0.5 && max <= 8.0, "{name}: mean {mean}, greatest {max}");
+        assert!(mean < 0.3 && max <= 4.0, "{name}: mean {mean}, greatest {max}");
     }
 }
 
@@ -63,7 +65,7 @@ fn agrees_with_the_starter_reference() {
         let (mean, max) = difference(&ours.data, theirs);
         println!("{name}: mean {:.4}, greatest {:.2}", mean * 128.0, max * 128.0);
         assert!(
-            mean * 128.0 < 0.5 && max * 128.0 <= 8.0,
+            mean * 128.0 < 0.3 && max * 128.0 <= 5.0,
             "{name}: mean {mean}, greatest {max}"
         );
     }
@@ -95,10 +97,12 @@ fn cropping_the_source_equals_resizing_all_and_cropping() {
         let shorter = width.min(height);
         let (full_width, full_height) = (70 * width / shorter, 70 * height / shorter);
         let source = TypedImageRef::<U8x3>::from_buffer(width, height, image.data()).unwrap();
+        let mut narrow = TypedImage::<U8x3>::new(full_width, height);
         let mut full = vec![0; full_width as usize * full_height as usize * 3];
         let mut target = TypedImage::from_buffer(full_width, full_height, &mut full).unwrap();
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
-        Resizer::new().resize_typed(&source, &mut target, &options).unwrap();
+        Resizer::new().resize_typed(&source, &mut narrow, &options).unwrap();
+        Resizer::new().resize_typed(&narrow, &mut target, &options).unwrap();
         let offset = |side: u32| (side as usize - 64) / 2;
         let (left, top) = (offset(full_width), offset(full_height));
         let rows = full.chunks_exact(full_width as usize * 3).skip(top).take(64);
