@@ -97,7 +97,7 @@ fn photographs_embed_as_in_pytorch() {
     let encoder = StarterImageEncoder::load().unwrap();
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let pixels = |name: &String| {
-        let photo = image::open(samples.join(name)).unwrap().into_rgb8();
+        let photo = ::image::open(samples.join(name)).unwrap().into_rgb8();
         let photo = RgbImage::new(photo.width(), photo.height(), photo.into_raw()).unwrap();
         encoder.preprocess(&photo).unwrap()
     };
