@@ -40,8 +40,7 @@ pub trait TextEncoder: Send + Sync {
     fn identity(&self) -> &Identity;
 
     /// Embeds strings: one unit vector a string, in order, however long they are (each is cut to the model's limit).
-    /// Any batch size is allowed: the encoder cuts it into batches itself, and no string's vector
-    /// depends on the others.
+    /// Any number of strings is allowed: the encoder cuts them into batches itself, and no vector depends on the others.
     fn embed(&self, texts: &[&str]) -> Result<Embeddings, EncoderError>;
 }
 

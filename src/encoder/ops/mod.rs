@@ -8,12 +8,14 @@ mod attention;
 mod depthwise;
 mod epilogue;
 mod patches;
+mod pool;
 mod simd;
 
 pub(crate) use attention::Attention;
 pub(crate) use depthwise::{Depthwise, DepthwiseWeights};
 pub(crate) use epilogue::{AddBias, BiasGelu, BiasNorm};
 pub(crate) use patches::Patches;
+pub(crate) use pool::MeanRelu6;
 
 use candle_core::{CpuStorage, Layout, Result, bail};
 

@@ -7,7 +7,7 @@ use candle_core::{D, Result as TensorResult, Tensor};
 
 use super::config::{BlockConfig, ImageConfig};
 use crate::encoder::EncoderError;
-use crate::encoder::ops::{AddBias, Depthwise, DepthwiseWeights, Patches};
+use crate::encoder::ops::{AddBias, Depthwise, DepthwiseWeights, MeanRelu6, Patches};
 use crate::encoder::weights::Weights;
 
 /// Channels of a photograph.
@@ -19,7 +19,7 @@ pub(super) struct EfficientNet {
     stem: Tensor,
     blocks: Vec<Block>,
     head: Tensor,
-    head_bias: Tensor,
+    pool: MeanRelu6,
 }
 
 /// An inverted residual block (Sandler et al., MobileNetV2, 2018). The bias and activation of its first convolution are
@@ -63,7 +63,7 @@ impl EfficientNet {
             stem: weights.matrix("stem.weight", &stem_shape)?,
             blocks,
             head: weights.matrix("head.weight", &[config.head_channels, channels, 1, 1])?,
-            head_bias: weights.vector("head.bias", config.head_channels)?,
+            pool: MeanRelu6::new(weights.values("head.bias", &[config.head_channels])?),
         })
     }
 
@@ -75,8 +75,7 @@ impl EfficientNet {
         for block in &self.blocks {
             activations = block.forward(&activations)?;
         }
-        let head = product(&activations.flatten_to(1)?, &self.head)?;
-        head.broadcast_add(&self.head_bias)?.clamp(0f32, 6f32)?.mean_keepdim(0)
+        product(&activations.flatten_to(1)?, &self.head)?.apply_op1_no_bwd(&self.pool)
     }
 }
 

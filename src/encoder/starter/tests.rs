@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert;
@@ -7,6 +9,7 @@ use super::bert as bert_tower;
 use super::*;
 use crate::encoder::weights::Weights;
 use crate::encoder::{ImageEncoder, Pixels, TextEncoder};
+use crate::rgb::RgbImage;
 
 const REFERENCE_VALUES: &[u8] = include_bytes!("../../../tests/fixtures/starter/reference.safetensors");
 const REFERENCE_NAMES: &[u8] = include_bytes!("../../../tests/fixtures/starter/reference.json");
@@ -85,6 +88,32 @@ fn images_embed_as_in_pytorch() {
             (got.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-5,
             "{name} is not of unit length"
         );
+    }
+}
+
+#[test]
+fn photographs_embed_as_in_pytorch() {
+    let reference = Reference::read();
+    let encoder = StarterImageEncoder::load().unwrap();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let pixels = |name: &String| {
+        let photo = ::image::open(samples.join(name)).unwrap().into_rgb8();
+        let photo = RgbImage::new(photo.width(), photo.height(), photo.into_raw()).unwrap();
+        encoder.preprocess(&photo).unwrap()
+    };
+    let embeddings = encoder
+        .embed(&reference.images.iter().map(pixels).collect::<Vec<_>>())
+        .unwrap();
+    let expected = Reference::values("image_embeds", &[reference.images.len(), 384]);
+    for ((name, got), expected) in reference
+        .images
+        .iter()
+        .zip(embeddings.rows())
+        .zip(expected.chunks_exact(384))
+    {
+        let cosine = cosine(got, expected);
+        println!("{name}: {cosine}");
+        assert!(cosine >= 0.995, "{name}: {cosine}");
     }
 }
 

@@ -1,5 +1,9 @@
 use rayon::prelude::*;
-use tokenizers::{Tokenizer, TruncationParams};
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::processors::template::TemplateProcessing;
+use tokenizers::{TokenizerImpl, TruncationParams, decoders};
 
 use super::bert::Bert;
 use super::config::Config;
@@ -9,7 +13,12 @@ use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, EncoderError, Identity, TextEncoder};
 
 /// Tokens of one batch: enough rows to make the matrix products efficient, few enough that their results stay in cache.
-const BATCH_TOKENS: usize = 256;
+const BATCH_TOKENS: usize = 512;
+
+/// What tokenizer.json holds, spelt out: a `tokenizers::Tokenizer` would try each kind of each part on a copy of the
+/// vocabulary, which takes most of the time from start to answer.
+type Tokenizer =
+    TokenizerImpl<WordPiece, BertNormalizer, BertPreTokenizer, TemplateProcessing, decoders::wordpiece::WordPiece>;
 
 /// The starter model's text side.
 pub(in crate::encoder) struct StarterTextEncoder {
