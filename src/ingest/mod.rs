@@ -144,7 +144,7 @@ fn read_and_embed(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<(), IngestError> {
-    let preparer = committer.preparer(encoder, options.limits.clone());
+    let preparer = committer.preparer(encoder, options.limits);
     let next = AtomicUsize::new(0);
     let batch_size = options.batch_size.get();
     thread::scope(|threads| {
