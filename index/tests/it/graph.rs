@@ -1,21 +1,21 @@
 //! The graph: what it finds against an exact scan, and what it must never return.
 
-use clipdex_index::{Hit, Index, Method, Mode, RoaringTreemap, SealOptions, SearchParams, SpaceId, Writer};
+use clipdex_index::{Hit, Index, Method, Mode, PlanReason, RoaringTreemap, SealOptions, SearchParams, SpaceId, Writer};
 
 use crate::support::{assert_sound, clustered, fill, library, oracle};
 
 const DIM: usize = 32;
-const COUNT: usize = 3000;
+const COUNT: usize = 1000;
 const GRAPH: SealOptions = SealOptions {
     graph_min_items: 1,
     threads: None,
 };
 
-fn sealed(seed: u64) -> (tempfile::TempDir, Writer, clipdex_index::Space) {
+fn sealed(seed: u64, count: usize) -> (tempfile::TempDir, Writer, clipdex_index::Space) {
     let (dir, mut writer, space) = library(DIM);
-    fill(&mut writer, &space, &clustered(seed, COUNT, DIM, 40));
+    fill(&mut writer, &space, &clustered(seed, count, DIM, 40));
     let summary = writer.seal(&space, &GRAPH).unwrap();
-    assert!(summary.graph && summary.items == COUNT as u64);
+    assert!(summary.graph && summary.items == count as u64);
     (dir, writer, space)
 }
 
@@ -36,7 +36,7 @@ fn search(index: &Index, space: SpaceId, query: &[f32], k: usize, filter: Option
 
 #[test]
 fn the_graph_finds_nearly_all_that_an_exact_scan_finds() {
-    let (_dir, writer, space) = sealed(11);
+    let (_dir, writer, space) = sealed(11, 3000);
     let index = writer.index();
     let params = SearchParams {
         k: 10,
@@ -44,7 +44,7 @@ fn the_graph_finds_nearly_all_that_an_exact_scan_finds() {
         ..SearchParams::default()
     };
     assert_eq!(index.plan(space.id, &params).unwrap().method, Method::Graph);
-    let queries = clustered(11, COUNT + 100, DIM, 40).split_off(COUNT);
+    let queries = clustered(11, 3100, DIM, 40).split_off(3000);
     let mut found = 0;
     for query in &queries {
         let truth: Vec<_> = oracle(index, space.id, query)
@@ -61,7 +61,7 @@ fn the_graph_finds_nearly_all_that_an_exact_scan_finds() {
 
 #[test]
 fn every_item_is_found_by_its_own_vector() {
-    let (_dir, writer, space) = sealed(12);
+    let (_dir, writer, space) = sealed(12, COUNT);
     let set = writer.index().vectors(space.id).unwrap();
     let own = |(id, row): (&u64, &[f32])| {
         let hit = search(writer.index(), space.id, row, 1, None)[0];
@@ -91,7 +91,7 @@ fn equal_vectors_are_all_found() {
 
 #[test]
 fn deleted_and_replaced_items_are_never_returned_as_they_were() {
-    let (_dir, mut writer, space) = sealed(13);
+    let (_dir, mut writer, space) = sealed(13, COUNT);
     let vectors = clustered(13, COUNT, DIM, 40);
     let mut batch = writer.batch();
     for id in (0..COUNT).step_by(3) {
@@ -117,11 +117,11 @@ fn deleted_and_replaced_items_are_never_returned_as_they_were() {
 
 #[test]
 fn filters_of_any_width_give_k_where_k_exist_and_nothing_else() {
-    let (_dir, writer, space) = sealed(14);
+    let (_dir, writer, space) = sealed(14, COUNT);
     let index = writer.index();
     let query = &clustered(14, 1, DIM, 40)[0];
     let ranked = oracle(index, space.id, query);
-    for step in [1, 2, 10, 500] {
+    for step in [1, 2, 10, 300] {
         let filter: RoaringTreemap = (0..COUNT as u64).step_by(step).chain([9_999_999]).collect();
         for k in [1, 5, 50] {
             let hits = search(index, space.id, query, k, Some(&filter));
@@ -146,8 +146,44 @@ fn filters_of_any_width_give_k_where_k_exist_and_nothing_else() {
 }
 
 #[test]
+fn the_plan_says_what_a_search_does_and_why() {
+    let (_dir, mut writer, space) = library(DIM);
+    fill(&mut writer, &space, &clustered(19, 200, DIM, 10));
+    let narrow: RoaringTreemap = (0..20).collect();
+    let plan = |writer: &Writer, mode, filter| {
+        let plan = writer
+            .index()
+            .plan(
+                space.id,
+                &SearchParams {
+                    k: 1,
+                    mode,
+                    ef: None,
+                    filter,
+                },
+            )
+            .unwrap();
+        (plan.method, plan.reason)
+    };
+    assert_eq!(
+        plan(&writer, Mode::Graph, None),
+        (Method::Exact, PlanReason::NothingSealed)
+    );
+    writer.seal(&space, &SealOptions::default()).unwrap();
+    assert_eq!(plan(&writer, Mode::Graph, None), (Method::Exact, PlanReason::NoGraph));
+    writer.seal(&space, &GRAPH).unwrap();
+    assert_eq!(plan(&writer, Mode::Graph, None), (Method::Graph, PlanReason::Asked));
+    assert_eq!(plan(&writer, Mode::Exact, None), (Method::Exact, PlanReason::Asked));
+    assert_eq!(plan(&writer, Mode::Auto, None), (Method::Exact, PlanReason::FewVectors));
+    assert_eq!(
+        plan(&writer, Mode::Graph, Some(&narrow)),
+        (Method::Exact, PlanReason::NarrowFilter)
+    );
+}
+
+#[test]
 fn more_results_than_items_are_all_items() {
-    let (_dir, writer, space) = sealed(15);
+    let (_dir, writer, space) = sealed(15, COUNT);
     let query = &clustered(15, 1, DIM, 40)[0];
     assert_eq!(search(writer.index(), space.id, query, usize::MAX, None).len(), COUNT);
     assert!(search(writer.index(), space.id, query, 0, None).is_empty());
@@ -155,7 +191,7 @@ fn more_results_than_items_are_all_items() {
 
 #[test]
 fn the_first_five_of_fifteen_are_the_top_five() {
-    let (_dir, writer, space) = sealed(16);
+    let (_dir, writer, space) = sealed(16, COUNT);
     for query in clustered(17, 20, DIM, 20) {
         for mode in [Mode::Auto, Mode::Exact, Mode::Graph] {
             let top = |k| {
@@ -173,7 +209,7 @@ fn the_first_five_of_fifteen_are_the_top_five() {
 
 #[test]
 fn a_query_must_fit_the_space() {
-    let (_dir, writer, space) = sealed(18);
+    let (_dir, writer, space) = sealed(18, COUNT);
     for query in [vec![1.0], vec![f32::NAN; DIM], vec![1.0; DIM]] {
         let params = SearchParams {
             k: 1,

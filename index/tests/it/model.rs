@@ -104,7 +104,7 @@ fn run_batch(writer: &mut Writer, space: &Space, root: RootId, model: &mut Model
             }
             Op::PutFile { rel, key } => {
                 let id = after.items.get(&key).map_or(u64::MAX, |item| item.id);
-                let put = batch.put_file(root, &[rel], file(space.id, id));
+                let put = batch.put_file(root, &[rel], &file(space.id, id));
                 assert_eq!(put.is_ok(), id != u64::MAX);
                 if put.is_ok() {
                     after.abandoned.extend(after.files.insert(rel, id));
