@@ -122,7 +122,7 @@ impl<'w> Batch<'w> {
     /// # Errors
     /// [`IndexError::NoSuchRoot`], [`IndexError::NoSuchSpace`] or [`IndexError::NoSuchItem`] when it names what is
     /// not there.
-    pub fn put_file(&mut self, root: RootId, rel: &[u8], record: FileRecord) -> Result<()> {
+    pub fn put_file(&mut self, root: RootId, rel: &[u8], record: &FileRecord) -> Result<()> {
         self.check_root(root)?;
         if !self
             .view()
@@ -135,7 +135,7 @@ impl<'w> Batch<'w> {
         if let Some(old) = self.view().record::<FileRecord>(Cf::Files, &key)? {
             self.unlink_file(root, rel, &old);
         }
-        self.changes.put_record(Cf::Files, key.clone(), &record)?;
+        self.changes.put_record(Cf::Files, key.clone(), record)?;
         self.changes.put(
             Cf::ItemFiles,
             keys::item_file(record.space, record.item, root, rel),

@@ -65,3 +65,6 @@ impl GraphView<'_> {
             .unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 //! The builder keeps the nearest of each node's incoming links, so a row at the edge of its cluster can lose all of
 //! its own; such a row would never be found.
 
+use std::collections::{HashSet, VecDeque};
+
 use super::Graph;
 use crate::kernel::dot_f16_f16;
 use crate::matrix::Matrix;
@@ -10,9 +12,11 @@ use crate::segment::format::NONE;
 
 /// Each round can cut off a row that the round before had linked; in practice the first leaves nothing.
 const ROUNDS: usize = 4;
+/// How far the search for a place goes.
+const MAX_SOURCES: usize = 4096;
 
-/// Gives each unreached row an incoming edge from its nearest out-neighbour that is reached, in the place of the
-/// farthest neighbour that something else points at too where all places are taken. Returns how many rows are still
+/// Gives each unreached row an incoming edge from a near row that is reached, in the place of that row's farthest
+/// neighbour that something else points at too where all places are taken. Returns how many rows are still
 /// unreached.
 pub(super) fn link_unreached(graph: &mut Graph, matrix: &Matrix) -> u64 {
     let mut lost = Vec::new();
@@ -38,18 +42,31 @@ pub(super) fn link_unreached(graph: &mut Graph, matrix: &Matrix) -> u64 {
     lost.len() as u64
 }
 
-/// Whether an edge to `row` was added.
+/// Whether an edge to `row` was added: from the first reached row, going outwards from the row's own neighbours,
+/// that has a place for it. Many equal vectors can have neighbours whose places are all needed.
 fn link(graph: &mut Graph, matrix: &Matrix, walk: &Walk, in_degree: &mut [u32], row: u32) -> bool {
-    let mut sources: Vec<u32> = neighbours(graph, row).filter(|source| walk.reached(*source)).collect();
+    let mut sources: VecDeque<u32> = nearest_first(matrix, row, neighbours(graph, row)).into();
     if sources.is_empty() {
-        sources = (0..matrix.ids.len() as u32)
-            .filter(|source| walk.reached(*source))
-            .collect();
+        let reached = (0..matrix.ids.len() as u32).filter(|other| walk.reached(*other));
+        sources.extend(reached.max_by(|a, b| similarity(matrix, *a, row).total_cmp(&similarity(matrix, *b, row))));
     }
-    sources.sort_by(|a, b| similarity(matrix, *b, row).total_cmp(&similarity(matrix, *a, row)));
-    sources
-        .into_iter()
-        .any(|source| add_edge(graph, matrix, in_degree, source, row))
+    let mut seen: HashSet<u32> = sources.iter().copied().chain([row]).collect();
+    while let Some(source) = sources.pop_front() {
+        if walk.reached(source) && add_edge(graph, matrix, in_degree, source, row) {
+            return true;
+        }
+        if seen.len() < MAX_SOURCES {
+            let next = neighbours(graph, source).filter(|next| seen.insert(*next));
+            sources.extend(nearest_first(matrix, row, next));
+        }
+    }
+    false
+}
+
+fn nearest_first(matrix: &Matrix, row: u32, others: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut others: Vec<u32> = others.collect();
+    others.sort_by(|a, b| similarity(matrix, *b, row).total_cmp(&similarity(matrix, *a, row)));
+    others
 }
 
 fn add_edge(graph: &mut Graph, matrix: &Matrix, in_degree: &mut [u32], source: u32, row: u32) -> bool {

@@ -5,10 +5,14 @@ use std::fmt;
 use super::{Mode, SearchParams};
 use crate::view::{Sealed, Shape};
 
-/// Below this many sealed vectors a scan is about as quick as the graph, and loses nothing.
+// Measured with the example `threshold` on two cores with AVX2: 22,000 vectors of 384 dimensions are scanned in 1.2 to
+// 1.6 ms, and the graph takes 0.6, 1.0 and 1.6 ms with 64, 128 and 256 candidates. A candidate costs as much as
+// scanning about 100 vectors on both cores, or 50 on one.
+
+/// Below this many sealed vectors a scan takes hardly longer than the graph, and loses nothing.
 pub(crate) const GRAPH_MIN_ROWS: usize = 20_000;
-/// A graph search that visits more than one in this many vectors is no better than a scan.
-const GRAPH_MAX_SHARE: usize = 50;
+/// Vectors that are scanned in the time that the graph search takes for one candidate.
+const ROWS_A_CANDIDATE: usize = 80;
 /// A filter that admits less than one in this many vectors makes the graph walk mostly over what is not admitted.
 const FILTER_MIN_SHARE: u64 = 20;
 /// Below this many admitted vectors a scan is quick anyway.
@@ -138,7 +142,7 @@ fn choose(shape: &Shape, params: &SearchParams<'_>) -> (Method, PlanReason) {
         (Method::Graph, PlanReason::Asked)
     } else if live < GRAPH_MIN_ROWS {
         (Method::Exact, PlanReason::FewVectors)
-    } else if ef(params).saturating_mul(GRAPH_MAX_SHARE) > live {
+    } else if ef(params).saturating_mul(ROWS_A_CANDIDATE) > live {
         (Method::Exact, PlanReason::ManyResults)
     } else {
         (Method::Graph, PlanReason::ManyVectors)

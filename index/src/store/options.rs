@@ -20,6 +20,8 @@ pub(super) fn database() -> Options {
     options.set_max_open_files(-1);
     options.set_db_write_buffer_size(WRITE_BUFFERS);
     options.set_max_total_wal_size(MAX_WAL);
+    // There are few files, and by default sixteen threads would start for each column family.
+    options.set_max_file_opening_threads(1);
     options.set_max_background_jobs(2);
     options.set_max_manifest_file_size(4 * MIB);
     options.set_keep_log_file_num(2);

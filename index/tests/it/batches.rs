@@ -20,7 +20,7 @@ fn a_dropped_batch_leaves_nothing() {
     let root = writer.add_root(b"/r").unwrap();
     let mut batch = writer.batch();
     let id = batch.upsert(&space, b"a", &[1.0, 0.0], b"p").unwrap();
-    batch.put_file(root, b"a", file(space.id, id)).unwrap();
+    batch.put_file(root, b"a", &file(space.id, id)).unwrap();
     batch.put_failure(root, b"b", &failure("no")).unwrap();
     drop(batch);
     let check = |index: &Index| {
@@ -73,7 +73,7 @@ fn an_item_goes_with_the_last_file_that_names_it() {
     let ids = fill(&mut writer, &space, &[vec![1.0, 0.0], vec![0.0, 1.0]]);
     let mut batch = writer.batch();
     for (rel, id) in [(b"a1", ids[0]), (b"a2", ids[0]), (b"b1", ids[1])] {
-        batch.put_file(root, rel, file(space.id, id)).unwrap();
+        batch.put_file(root, rel, &file(space.id, id)).unwrap();
     }
     batch.commit().unwrap();
 
@@ -86,12 +86,12 @@ fn an_item_goes_with_the_last_file_that_names_it() {
     // Renamed within one batch: the item stays.
     let mut batch = writer.batch();
     batch.remove_file(root, b"b1").unwrap();
-    batch.put_file(root, b"b2", file(space.id, ids[1])).unwrap();
+    batch.put_file(root, b"b2", &file(space.id, ids[1])).unwrap();
     assert_eq!(batch.commit().unwrap().items_deleted, 0);
 
     // The last name is moved to another item.
     let mut batch = writer.batch();
-    batch.put_file(root, b"a2", file(space.id, ids[1])).unwrap();
+    batch.put_file(root, b"a2", &file(space.id, ids[1])).unwrap();
     assert_eq!(batch.commit().unwrap().items_deleted, 1);
     let index = writer.index();
     assert_eq!(index.item(space.id, ids[0]).unwrap(), None);
@@ -116,17 +116,17 @@ fn files_name_only_what_is_there() {
     let other = clipdex_index::RootId(root.0 + 1);
     let mut batch = writer.batch();
     assert!(matches!(
-        batch.put_file(root, b"a", file(space.id, 5)),
+        batch.put_file(root, b"a", &file(space.id, 5)),
         Err(IndexError::NoSuchItem { id: 5, .. })
     ));
     let elsewhere = file(clipdex_index::SpaceId(9), 5);
     assert!(matches!(
-        batch.put_file(root, b"a", elsewhere),
+        batch.put_file(root, b"a", &elsewhere),
         Err(IndexError::NoSuchSpace { .. })
     ));
     let id = batch.upsert(&space, b"a", &[1.0, 0.0], b"").unwrap();
     assert!(matches!(
-        batch.put_file(other, b"a", file(space.id, id)),
+        batch.put_file(other, b"a", &file(space.id, id)),
         Err(IndexError::NoSuchRoot { .. })
     ));
     assert!(matches!(
@@ -149,7 +149,7 @@ fn failures_are_kept_until_the_file_is_read_or_they_are_cleared() {
     assert_eq!(writer.index().failure(root, b"a").unwrap(), Some(failure("unreadable")));
     let mut batch = writer.batch();
     let id = batch.upsert(&space, b"a", &[1.0, 0.0], b"").unwrap();
-    batch.put_file(root, b"a", file(space.id, id)).unwrap();
+    batch.put_file(root, b"a", &file(space.id, id)).unwrap();
     batch.clear_failure(root, b"b");
     batch.commit().unwrap();
     let left: Vec<_> = writer.index().failures().map(Result::unwrap).collect();

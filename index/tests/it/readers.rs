@@ -123,3 +123,24 @@ fn vectors_come_in_id_order_from_segment_and_database() {
         assert_eq!(writer.index().vector(space.id, *id).unwrap().unwrap(), row);
     }
 }
+
+#[test]
+fn an_index_is_shared_between_threads() {
+    fn check<T: Send + Sync + Clone + 'static>() {}
+    check::<Index>();
+    let (dir, mut writer, space) = library(8);
+    let vectors = clustered(4, 6000, 8, 7);
+    fill(&mut writer, &space, &vectors);
+    let reader = Index::open(dir.path()).unwrap();
+    std::thread::scope(|scope| {
+        for query in &vectors[..4] {
+            let reader = &reader;
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    assert_eq!(nearest(reader, space.id, query).len(), 2);
+                    reader.refresh().unwrap();
+                }
+            });
+        }
+    });
+}

@@ -73,7 +73,7 @@ fn dropping_a_space_takes_its_items_files_and_segment() {
     fill(&mut writer, &keep, &[vec![1.0, 0.0]]);
     let root = writer.add_root(b"/photos").unwrap();
     let mut batch = writer.batch();
-    batch.put_file(root, b"a.jpg", file(space.id, ids[0])).unwrap();
+    batch.put_file(root, b"a.jpg", &file(space.id, ids[0])).unwrap();
     batch.commit().unwrap();
     writer.seal(&space, &SealOptions::default()).unwrap();
     writer.drop_space(space.id).unwrap();
@@ -107,9 +107,9 @@ fn roots_are_added_once_and_removed_with_their_files() {
     assert_eq!(writer.add_root(b"/a").unwrap(), a);
     let ids = fill(&mut writer, &space, &[vec![1.0, 0.0], vec![0.0, 1.0], vec![0.6, 0.8]]);
     let mut batch = writer.batch();
-    batch.put_file(a, b"only-here", file(space.id, ids[0])).unwrap();
-    batch.put_file(a, b"here", file(space.id, ids[1])).unwrap();
-    batch.put_file(b, b"there", file(space.id, ids[1])).unwrap();
+    batch.put_file(a, b"only-here", &file(space.id, ids[0])).unwrap();
+    batch.put_file(a, b"here", &file(space.id, ids[1])).unwrap();
+    batch.put_file(b, b"there", &file(space.id, ids[1])).unwrap();
     batch.commit().unwrap();
     let summary = writer.remove_root(a).unwrap();
     assert_eq!((summary.files_removed, summary.items_deleted), (2, 1));
