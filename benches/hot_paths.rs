@@ -1,5 +1,7 @@
 //! What users wait for: preparing and embedding a photograph, embedding a query, recognising out of a large bank.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot run has nothing to say")]
+
 use std::hint::black_box;
 use std::path::Path;
 
@@ -18,17 +20,17 @@ fn image_side(criterion: &mut Criterion) {
     let pixels = encoder.preprocess(&photo.image).unwrap();
 
     criterion.bench_function("decode a photograph", |b| {
-        b.iter(|| media::decode(&bytes, &Limits::default()).unwrap())
+        b.iter(|| media::decode(&bytes, &Limits::default()).unwrap());
     });
     criterion.bench_function("preprocess a photograph", |b| {
-        b.iter(|| encoder.preprocess(&photo.image).unwrap())
+        b.iter(|| encoder.preprocess(&photo.image).unwrap());
     });
     let mut group = criterion.benchmark_group("embed photographs");
     for count in [1, 32] {
         let batch: Vec<&Pixels> = vec![&pixels; count];
         group.throughput(Throughput::Elements(count as u64)).sample_size(10);
         group.bench_function(count.to_string(), |b| {
-            b.iter(|| encoder.embed(black_box(&batch)).unwrap())
+            b.iter(|| encoder.embed(black_box(&batch)).unwrap());
         });
     }
 }
@@ -41,7 +43,7 @@ fn text_side(criterion: &mut Criterion) {
     for count in [1, 256] {
         group.throughput(Throughput::Elements(count as u64)).sample_size(10);
         group.bench_function(count.to_string(), |b| {
-            b.iter(|| encoder.embed(black_box(&texts[..count])).unwrap())
+            b.iter(|| encoder.embed(black_box(&texts[..count])).unwrap());
         });
     }
 }

@@ -90,7 +90,7 @@ impl<'a> Committer<'a> {
         for files in self.context.plan.carried.chunks(FILES_A_COMMIT) {
             let mut batch = self.writer.index_mut().batch();
             for (path, record) in files {
-                batch.put_file(scope.root, &scope.relative(path)?, record.clone())?;
+                batch.put_file(scope.root, &scope.relative(path)?, record)?;
             }
             batch.commit()?;
             self.summary.unchanged += files.len() as u64;
@@ -242,7 +242,7 @@ impl Store<'_> {
             hash,
         };
         let scope = self.context.scope;
-        Ok(batch.put_file(scope.root, &scope.relative(&file.candidate.path)?, record)?)
+        Ok(batch.put_file(scope.root, &scope.relative(&file.candidate.path)?, &record)?)
     }
 
     fn failed(

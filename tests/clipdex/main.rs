@@ -1,6 +1,9 @@
 //! Drives the real program, as a user or a script would, on real photographs.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod durability;
+mod encoding;
 mod hostile;
 mod incremental;
 mod labels;

@@ -83,9 +83,9 @@ impl PredictionList<'_> {
                     plain(&label.name)
                 )?;
                 if label.id.is_empty() {
-                    writeln!(out)?
+                    writeln!(out)?;
                 } else {
-                    writeln!(out, "  ({})", plain(&label.id))?
+                    writeln!(out, "  ({})", plain(&label.id))?;
                 }
             }
         }
