@@ -3,7 +3,7 @@
 //! The builder keeps the nearest of each node's incoming links, so a row at the edge of its cluster can lose all of
 //! its own; such a row would never be found.
 
-use std::collections::{HashSet, VecDeque};
+use half::f16;
 
 use super::Graph;
 use crate::kernel::dot_f16_f16;
@@ -12,8 +12,8 @@ use crate::segment::format::NONE;
 
 /// Each round can cut off a row that the round before had linked; in practice the first leaves nothing.
 const ROUNDS: usize = 4;
-/// How far the search for a place goes.
-const MAX_SOURCES: usize = 4096;
+/// Rows that are asked for a place.
+const MAX_SOURCES: usize = 256;
 
 /// Gives each unreached row an incoming edge from a near row that is reached, in the place of that row's farthest
 /// neighbour that something else points at too where all places are taken. Returns how many rows are still
@@ -42,31 +42,16 @@ pub(super) fn link_unreached(graph: &mut Graph, matrix: &Matrix) -> u64 {
     lost.len() as u64
 }
 
-/// Whether an edge to `row` was added: from the first reached row, going outwards from the row's own neighbours,
-/// that has a place for it. Many equal vectors can have neighbours whose places are all needed.
+/// Whether an edge to `row` was added: from the nearest reached row that has a place for it, of those that a search
+/// for it finds, for from there searches will come.
 fn link(graph: &mut Graph, matrix: &Matrix, walk: &Walk, in_degree: &mut [u32], row: u32) -> bool {
-    let mut sources: VecDeque<u32> = nearest_first(matrix, row, neighbours(graph, row)).into();
-    if sources.is_empty() {
-        let reached = (0..matrix.ids.len() as u32).filter(|other| walk.reached(*other));
-        sources.extend(reached.max_by(|a, b| similarity(matrix, *a, row).total_cmp(&similarity(matrix, *b, row))));
-    }
-    let mut seen: HashSet<u32> = sources.iter().copied().chain([row]).collect();
-    while let Some(source) = sources.pop_front() {
-        if walk.reached(source) && add_edge(graph, matrix, in_degree, source, row) {
-            return true;
-        }
-        if seen.len() < MAX_SOURCES {
-            let next = neighbours(graph, source).filter(|next| seen.insert(*next));
-            sources.extend(nearest_first(matrix, row, next));
-        }
-    }
-    false
-}
-
-fn nearest_first(matrix: &Matrix, row: u32, others: impl Iterator<Item = u32>) -> Vec<u32> {
-    let mut others: Vec<u32> = others.collect();
-    others.sort_by(|a, b| similarity(matrix, *b, row).total_cmp(&similarity(matrix, *a, row)));
-    others
+    let query: Vec<f32> = vector(matrix, row).iter().map(|value| value.to_f32()).collect();
+    let sources = super::search(&graph.view(), &matrix.vectors, &query, MAX_SOURCES, |source| {
+        walk.reached(source)
+    });
+    sources
+        .iter()
+        .any(|source| add_edge(graph, matrix, in_degree, source.id, row))
 }
 
 fn add_edge(graph: &mut Graph, matrix: &Matrix, in_degree: &mut [u32], source: u32, row: u32) -> bool {
@@ -97,11 +82,12 @@ fn add_edge(graph: &mut Graph, matrix: &Matrix, in_degree: &mut [u32], source: u
 }
 
 fn similarity(matrix: &Matrix, a: u32, b: u32) -> f32 {
-    let vector = |row: u32| {
-        let start = row as usize * matrix.dim;
-        matrix.vectors.get(start..start + matrix.dim).unwrap_or_default()
-    };
-    dot_f16_f16(vector(a), vector(b))
+    dot_f16_f16(vector(matrix, a), vector(matrix, b))
+}
+
+fn vector(matrix: &Matrix, row: u32) -> &[f16] {
+    let start = row as usize * matrix.dim;
+    matrix.vectors.get(start..start + matrix.dim).unwrap_or_default()
 }
 
 fn neighbours(graph: &Graph, row: u32) -> impl Iterator<Item = u32> {
