@@ -20,12 +20,10 @@ pub(crate) struct Matrix {
 impl Matrix {
     /// All vectors of a space.
     pub(crate) fn load(store: &Store, space: SpaceId, dim: usize, counters: &Counters) -> Result<Self> {
-        let rows = usize::try_from(counters.items).unwrap_or_default();
-        let mut matrix = Self {
-            ids: Vec::with_capacity(rows),
-            vectors: Vec::with_capacity(rows * dim),
-            dim,
-        };
+        let mut matrix = Self { dim, ..Self::default() };
+        // A counter may be damaged, so that there is no such memory: then the matrix grows as it is read.
+        let values = usize::try_from(counters.items).unwrap_or_default().saturating_mul(dim);
+        let _ = matrix.vectors.try_reserve(values);
         let mut scan = store.scan(Cf::Vectors, &keys::space(space));
         while let Some((key, value)) = scan.advance()? {
             let (_, id) = keys::parse_item(key)?;

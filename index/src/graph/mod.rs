@@ -46,6 +46,22 @@ pub(crate) struct LevelView<'a> {
     pub(crate) neighbours: &'a [u32],
 }
 
+impl Graph {
+    fn view(&self) -> GraphView<'_> {
+        let upper = self.upper.iter().map(|level| LevelView {
+            nodes: &level.nodes,
+            neighbours: &level.neighbours,
+        });
+        GraphView {
+            entry: self.entry,
+            stride: self.stride,
+            level0: &self.level0,
+            upper_stride: self.upper_stride,
+            upper: upper.collect(),
+        }
+    }
+}
+
 impl GraphView<'_> {
     /// The neighbours of a row at level 0, unused places included.
     fn neighbours(&self, row: u32) -> &[u32] {
