@@ -61,6 +61,8 @@ pub trait Observer: Sync {
     fn planned(&self, files: usize);
     /// So many more files are done for, and durable.
     fn committed(&self, files: usize);
+    /// All files are done for; what makes searches quick is brought up to date, which can take a while.
+    fn sealing(&self);
     /// A file or directory cannot be used, for this reason.
     fn failed(&self, path: &Path, reason: &str);
     /// Whether to stop soon: what is decoded by then is still embedded and committed.
@@ -131,6 +133,7 @@ pub fn ingest(
     let mut summary = committer.finish();
     summary.interrupted = observer.cancelled();
     if !summary.interrupted {
+        observer.sealing();
         let images = writer.images().clone();
         writer.index_mut().seal_if_due(&images, &SealOptions::default())?;
     }

@@ -18,6 +18,12 @@ const PREFIX: &str = "bank:";
 
 const MAX_NAME_CHARS: usize = 100;
 
+/// Recognition compares an image with every label, so a graph over a bank would serve nobody.
+const SCANNED: SealOptions = SealOptions {
+    graph_min_items: usize::MAX,
+    threads: None,
+};
+
 /// A bank that was opened for reading.
 #[derive(Clone, Debug)]
 pub struct Bank {
@@ -187,7 +193,7 @@ impl<'a> BankWriter<'a> {
             batch.commit()?;
             progress.committed(chunk.len());
         }
-        self.writer.index_mut().seal_if_due(&space, &SealOptions::default())?;
+        self.writer.index_mut().seal_if_due(&space, &SCANNED)?;
         Ok(outcome)
     }
 

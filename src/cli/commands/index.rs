@@ -150,6 +150,10 @@ impl Observer for Watcher {
         self.bar.inc(files as u64);
     }
 
+    fn sealing(&self) {
+        self.bar.set_message("; making searches quick");
+    }
+
     fn failed(&self, path: &Path, reason: &str) {
         if !self.quiet {
             self.bar

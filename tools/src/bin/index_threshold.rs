@@ -1,7 +1,7 @@
 //! Measures where the graph overtakes the exact scan, and how quick the other reads are: the planner's thresholds
 //! come from this. Prints one line a measurement.
 //!
-//! `cargo run --release -p clipdex-index --example threshold [COUNT [DIM]]`
+//! `cargo run --release -p clipdex-tools --bin index_threshold [COUNT [DIM]]`
 
 use std::error::Error;
 use std::time::Instant;
