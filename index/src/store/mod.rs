@@ -16,7 +16,7 @@
 //! | `roots` | root u32 | location bytes |
 //! | `files` | root u32, relative path bytes | space, item, size, modification time, content hash |
 //! | `item_files` | space u32, item u64, root u32, relative path bytes | empty: the reverse of `files` |
-//! | `failures` | root u32, relative path bytes | reason, size, modification time, when |
+//! | `failures` | root u32, relative path bytes | reason, size, modification time, when, whether it may pass |
 //! | `segments` | space u32, `s` | segment file name, checksum, items, whether it has a graph |
 //! | `segments` | space u32, `t` | version byte, portable roaring bitmap of the sealed items that are gone or replaced |
 //! | `unsealed` | space u32, item u64 | empty: the item's present vector is in no segment |
