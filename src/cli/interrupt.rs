@@ -2,7 +2,7 @@ use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 
 /// Whether the user asked to stop. The first Ctrl-C (or SIGTERM, or SIGHUP) asks, the second ends the process.
 #[derive(Clone)]
@@ -18,7 +18,7 @@ impl Interrupt {
                 process::exit(130);
             }
         })
-        .context("cannot take over Ctrl-C")?;
+        .map_err(|error| anyhow!("cannot take over Ctrl-C: {error}"))?;
         Ok(Self(asked))
     }
 

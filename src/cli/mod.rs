@@ -104,8 +104,9 @@ pub fn main() -> ExitCode {
         Ok(outcome) => outcome.into(),
         // Whoever reads the results has enough of them, as `head` does.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        // Every message names its cause already, so that the chain beneath would only say it again.
         Err(error) => {
-            eprintln!("clipdex: {}", output::plain(&format!("{error:#}")));
+            eprintln!("clipdex: {}", output::plain(&error.to_string()));
             ExitCode::from(ERROR)
         }
     }

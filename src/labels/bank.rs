@@ -166,35 +166,36 @@ impl<'a> BankWriter<'a> {
         let work = self.plan(&space, labels, &template, &mut outcome)?;
         progress.planned(work.len());
 
-        let encoder = if work.is_empty() {
-            None
-        } else {
-            Some(self.writer.model().text_encoder()?)
-        };
-        let work: Vec<_> = work.into_iter().collect();
+        if !work.is_empty() {
+            outcome.interrupted = !self.embed(&space, &work, progress)?;
+        }
+        self.writer.index_mut().seal_if_due(&space, &SCANNED)?;
+        Ok(outcome)
+    }
+
+    /// Embeds and commits the prompts, some at a time; false where it was cut short.
+    fn embed(&mut self, space: &Space, work: &[PromptWork], progress: &dyn AddProgress) -> Result<bool, LabelError> {
+        let encoder = self.writer.model().text_encoder()?;
         for chunk in work.chunks(PROMPTS_A_COMMIT) {
             if progress.cancelled() {
-                outcome.interrupted = true;
-                return Ok(outcome);
+                return Ok(false);
             }
-            let Some(encoder) = &encoder else { break };
-            let prompts: Vec<&str> = chunk.iter().map(|(prompt, _)| prompt.as_str()).collect();
+            let prompts: Vec<&str> = chunk.iter().map(|work| work.prompt.as_str()).collect();
             let embeddings = encoder.embed(&prompts)?;
             let mut batch = self.writer.index_mut().batch();
-            for ((prompt, labels), vector) in chunk.iter().zip(embeddings.rows()) {
+            for (PromptWork { prompt, labels }, vector) in chunk.iter().zip(embeddings.rows()) {
                 for label in labels {
                     let record = LabelRecord {
                         label: label.clone(),
                         prompt: prompt.clone(),
                     };
-                    batch.upsert(&space, label.key().as_bytes(), vector, &record.encode()?)?;
+                    batch.upsert(space, label.key().as_bytes(), vector, &record.encode()?)?;
                 }
             }
             batch.commit()?;
             progress.committed(chunk.len());
         }
-        self.writer.index_mut().seal_if_due(&space, &SCANNED)?;
-        Ok(outcome)
+        Ok(true)
     }
 
     /// Removes a bank with all of its labels.
@@ -251,21 +252,21 @@ impl<'a> BankWriter<'a> {
         Ok((space, template))
     }
 
-    /// The prompts to embed, each with the labels that want its vector. Labels whose vector stays are brought up to date
-    /// at once. Stored labels of an older template, also those that `labels` lacks, are part of the work.
+    /// The prompts to embed. Labels whose vector stays are brought up to date at once. Stored labels of an older
+    /// template, also those that `labels` lacks, are part of the work.
     fn plan(
         &mut self,
         space: &Space,
         labels: Vec<Label>,
         template: &PromptTemplate,
         outcome: &mut AddOutcome,
-    ) -> Result<BTreeMap<String, Vec<Label>>, LabelError> {
+    ) -> Result<Vec<PromptWork>, LabelError> {
         let stored = stored_labels(self.writer.library(), space)?;
-        let mut stored: HashMap<String, (ItemId, LabelRecord)> = stored
+        let mut stored: BTreeMap<String, (ItemId, LabelRecord)> = stored
             .into_iter()
             .map(|(item, record)| (record.label.key().to_owned(), (item, record)))
             .collect();
-        let mut work: BTreeMap<String, Vec<Label>> = BTreeMap::new();
+        let mut work = Work::default();
         let mut batch = self.writer.index_mut().batch();
         for label in labels {
             let prompt = template.render(&label.name);
@@ -281,7 +282,7 @@ impl<'a> BankWriter<'a> {
                     } else {
                         &mut outcome.added
                     }) += 1;
-                    work.entry(prompt).or_default().push(label);
+                    work.add(prompt, label);
                 }
             }
         }
@@ -289,11 +290,37 @@ impl<'a> BankWriter<'a> {
         for (_, LabelRecord { label, prompt }) in stored.into_values() {
             let wanted = template.render(&label.name);
             if wanted != prompt {
-                work.entry(wanted).or_default().push(label);
+                work.add(wanted, label);
             }
         }
         batch.commit()?;
-        Ok(work)
+        Ok(work.prompts)
+    }
+}
+
+/// A prompt to embed, and the labels that want its vector.
+struct PromptWork {
+    prompt: String,
+    labels: Vec<Label>,
+}
+
+/// Prompts in the order of their first labels, each once.
+#[derive(Default)]
+struct Work {
+    prompts: Vec<PromptWork>,
+    places: HashMap<String, usize>,
+}
+
+impl Work {
+    fn add(&mut self, prompt: String, label: Label) {
+        let place = *self.places.entry(prompt.clone()).or_insert(self.prompts.len());
+        match self.prompts.get_mut(place) {
+            Some(work) => work.labels.push(label),
+            None => self.prompts.push(PromptWork {
+                prompt,
+                labels: vec![label],
+            }),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
 use super::similar;
@@ -50,6 +50,9 @@ impl SearchArgs {
             return similar::find(global, &picture, false, &self.results, out);
         }
         let words = self.query.join(" ");
+        if words.trim().is_empty() {
+            bail!("the query is empty; say what the photographs show");
+        }
         let library = global.open()?;
         let model = library.model(global.model.as_deref())?;
         let vector = query::embed_text(model.text_encoder()?.as_ref(), &words)?;
