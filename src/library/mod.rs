@@ -18,7 +18,7 @@ pub use photo::PhotoRecord;
 pub(crate) use record::Record;
 pub use writer::LibraryWriter;
 
-use crate::encoder::{Identity, Model};
+use crate::encoder::Model;
 use location::decode_root;
 use photo::ImagesRecord;
 
@@ -67,25 +67,25 @@ impl Library {
         Ok(ImagesRecord::decode(&self.images()?.attributes)?.model)
     }
 
-    /// The model that the library was made with; `asked`, where given, must name the same.
+    /// The model that the library was made with: the one of that name, or `asked`, which may be another name or place of
+    /// the same model.
     ///
     /// # Errors
-    /// `asked` names another model, the model is not on this machine, or its weights are not those that the library
-    /// was made with.
+    /// The model is not on this machine, or it makes other vectors than the library's.
     pub fn model(&self, asked: Option<&str>) -> Result<Model, LibraryError> {
-        let stored = self.model_name()?;
-        if let Some(asked) = asked
-            && asked != stored
-        {
-            return Err(LibraryError::OtherModel {
-                dir: self.dir.clone(),
-                stored,
-                asked: asked.to_owned(),
-            });
+        let images = self.images()?;
+        let stored = ImagesRecord::decode(&images.attributes)?.model;
+        let model = Model::open(asked.unwrap_or(&stored))?;
+        let identity = model.identity();
+        let dir = self.dir.clone();
+        if images.fingerprint == identity.fingerprint.0 && images.dim == identity.dim {
+            Ok(model)
+        } else if identity.name == stored {
+            Err(LibraryError::OtherWeights { dir, model: stored })
+        } else {
+            let asked = identity.name.clone();
+            Err(LibraryError::OtherModel { dir, stored, asked })
         }
-        let model = Model::open(&stored)?;
-        check_weights(&self.dir, &self.images()?, model.identity())?;
-        Ok(model)
     }
 
     /// The directories that the library covers.
@@ -140,15 +140,5 @@ fn canonical(path: &Path) -> Result<PathBuf, LibraryError> {
     path.canonicalize().map_err(|source| LibraryError::Path {
         path: path.to_path_buf(),
         source,
-    })
-}
-
-fn check_weights(dir: &Path, images: &Space, identity: &Identity) -> Result<(), LibraryError> {
-    if images.fingerprint == identity.fingerprint.0 && images.dim == identity.dim {
-        return Ok(());
-    }
-    Err(LibraryError::OtherWeights {
-        dir: dir.to_path_buf(),
-        model: identity.name.clone(),
     })
 }

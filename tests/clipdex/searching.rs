@@ -100,7 +100,7 @@ fn endings_are_told_by_the_exit_code() {
     assert_eq!(sandbox.run(["search", "cat", "--json", "--csv"]).code, Some(2));
     let other = sandbox.run(["search", "cat", "--model", "another"]);
     assert_eq!(other.code, Some(2));
-    assert!(other.stderr.contains("starter"), "{}", other.stderr);
+    assert!(other.stderr.contains("models list"), "{}", other.stderr);
 }
 
 #[test]
