@@ -7,6 +7,7 @@ mod interrupt;
 mod output;
 mod progress;
 
+use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -76,6 +77,8 @@ enum Outcome {
     Done,
     /// Nothing was found.
     Nothing,
+    /// Not all could be done, and each error has been said.
+    Failed,
     /// The user stopped it.
     Interrupted,
 }
@@ -85,12 +88,11 @@ impl From<Outcome> for ExitCode {
         Self::from(match outcome {
             Outcome::Done => 0,
             Outcome::Nothing => 1,
+            Outcome::Failed => 2,
             Outcome::Interrupted => 130,
         })
     }
 }
-
-const ERROR: u8 = 2;
 
 /// Runs the program with the process's arguments: 0 done or found, 1 nothing found, 2 an error, 130 interrupted.
 pub fn main() -> ExitCode {
@@ -104,12 +106,16 @@ pub fn main() -> ExitCode {
         Ok(outcome) => outcome.into(),
         // Whoever reads the results has enough of them, as `head` does.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        // Every message names its cause already, so that the chain beneath would only say it again.
         Err(error) => {
-            eprintln!("clipdex: {}", output::plain(&error.to_string()));
-            ExitCode::from(ERROR)
+            complain(&error);
+            Outcome::Failed.into()
         }
     }
+}
+
+/// An error on standard error; its own message names its cause.
+fn complain(error: &dyn fmt::Display) {
+    eprintln!("clipdex: {}", output::plain(&error.to_string()));
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

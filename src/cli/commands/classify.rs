@@ -1,12 +1,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use rayon::prelude::*;
 
-use crate::cli::output::{FormatArgs, ImagePredictions, PredictionList, plain};
-use crate::cli::{Global, Outcome};
+use crate::cli::output::{FormatArgs, ImagePredictions, PredictionList};
+use crate::cli::{Global, Outcome, complain};
 use crate::encoder::ImageEncoder;
 use crate::labels::{Bank, LabelError};
 use crate::library::Library;
@@ -47,7 +47,7 @@ impl ClassifyArgs {
             .map(|image| vector_of(&library, encoder.as_ref(), image))
             .collect();
         let mut recognised = Vec::new();
-        let mut failed = 0;
+        let mut failed = false;
         for (path, vector) in self.images.iter().zip(vectors) {
             match vector {
                 Ok(vector) => {
@@ -62,8 +62,8 @@ impl ClassifyArgs {
                     recognised.push(ImagePredictions { path, predictions });
                 }
                 Err(error) => {
-                    failed += 1;
-                    eprintln!("clipdex: {}", plain(&error.to_string()));
+                    complain(&error);
+                    failed = true;
                 }
             }
         }
@@ -73,14 +73,11 @@ impl ClassifyArgs {
             images: &recognised,
         };
         list.write(out, self.format.format())?;
-        if failed > 0 {
-            out.flush()?;
-            bail!("{failed} of {} pictures could not be used", self.images.len());
-        }
-        Ok(if recognised.iter().all(|image| image.predictions.is_empty()) {
-            Outcome::Nothing
-        } else {
-            Outcome::Done
+        let nothing = recognised.iter().all(|image| image.predictions.is_empty());
+        Ok(match (failed, nothing) {
+            (true, _) => Outcome::Failed,
+            (false, true) => Outcome::Nothing,
+            (false, false) => Outcome::Done,
         })
     }
 }

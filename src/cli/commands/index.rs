@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{PathField, plain, plain_path, shown_path, write_json};
-use crate::cli::{Global, Outcome, progress};
+use crate::cli::{Global, Outcome, complain, progress};
 use crate::ingest::{IngestError, Observer, Options, Summary, ingest};
 
 /// Index directories of photographs, or bring the library up to date with them
@@ -57,7 +57,7 @@ impl IndexArgs {
         };
 
         let mut reports = Vec::new();
-        let mut first_error = None;
+        let mut failed = false;
         for dir in &self.dirs {
             let watcher = Watcher::new(global.quiet, interrupt.clone());
             let result = ingest(&mut writer, dir, &options, &watcher);
@@ -72,14 +72,10 @@ impl IndexArgs {
                         summary,
                     });
                 }
-                Err(IngestError::Interrupted) => break,
-                Err(error) if self.dirs.len() > 1 && first_error.is_none() => first_error = Some(error),
+                Err(IngestError::Interrupted) => {}
                 Err(error) => {
-                    // The first is returned at the end; the others must not go unsaid.
-                    match first_error {
-                        Some(_) => global.remark(&plain(&error.to_string())),
-                        None => first_error = Some(error),
-                    }
+                    complain(&error);
+                    failed = true;
                 }
             }
             if interrupt.asked() {
@@ -89,17 +85,11 @@ impl IndexArgs {
         if self.json {
             write_json(out, &reports)?;
         }
-        match first_error {
-            Some(error) => {
-                out.flush()?;
-                Err(error.into())
-            }
-            None if interrupt.asked() => {
-                global.remark("interrupted; what was committed is kept, and the next run goes on from there");
-                Ok(Outcome::Interrupted)
-            }
-            None => Ok(Outcome::Done),
+        if interrupt.asked() {
+            global.remark("interrupted; what was committed is kept, and the next run goes on from there");
+            return Ok(Outcome::Interrupted);
         }
+        Ok(if failed { Outcome::Failed } else { Outcome::Done })
     }
 }
 
