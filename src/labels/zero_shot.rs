@@ -19,21 +19,17 @@ pub struct Prediction {
 /// The vectors of a bank, ready to be compared with images.
 pub struct ZeroShot {
     labels: VectorSet,
-    logit_scale: f32,
+    encoder: Identity,
 }
 
 impl ZeroShot {
-    /// Over the vectors of one bank, with the logit scale of the encoder that made them.
+    /// Over the vectors of one bank, and the encoder that made them.
     pub fn new(labels: VectorSet, encoder: &Identity) -> Self {
-        Self {
-            labels,
-            logit_scale: encoder.logit_scale,
-        }
+        let encoder = encoder.clone();
+        Self { labels, encoder }
     }
 
     /// The `k` likeliest labels of a unit image vector, likeliest first, ties by item.
-    ///
-    /// The probabilities are over all labels of the bank, not over the `k` returned: the denominator is exact.
     ///
     /// # Errors
     /// The image's vector has another length than the labels' have.
@@ -42,15 +38,12 @@ impl ZeroShot {
             labels: self.labels.dim,
             image: image.len(),
         })?;
-        let largest = cosines.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let weight = |cosine: f32| f64::from(self.logit_scale * (cosine - largest)).exp();
-        let total: f64 = cosines.iter().map(|&cosine| weight(cosine)).sum();
-
-        let mut predictions: Vec<_> = (self.labels.ids.iter().zip(&cosines))
-            .map(|(&label, &cosine)| Prediction {
+        let probabilities = softmax(&cosines, self.encoder.logit_scale);
+        let mut predictions: Vec<_> = (self.labels.ids.iter().zip(cosines).zip(probabilities))
+            .map(|((&label, cosine), probability)| Prediction {
                 label,
                 cosine,
-                probability: (weight(cosine) / total) as f32,
+                probability,
             })
             .collect();
         let best_first =
@@ -61,5 +54,54 @@ impl ZeroShot {
         }
         predictions.sort_unstable_by(best_first);
         Ok(predictions)
+    }
+}
+
+/// Probabilities that sum to 1 over all labels. The largest logit is taken off first, so that no power overflows.
+fn softmax(cosines: &[f32], scale: f32) -> Vec<f32> {
+    let largest = cosines.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weight = |cosine: &f32| f64::from(scale * (cosine - largest)).exp();
+    let total: f64 = cosines.iter().map(weight).sum();
+    cosines.iter().map(|cosine| (weight(cosine) / total) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoder::Model;
+
+    fn bank() -> ZeroShot {
+        let data = vec![1.0, 0.0, 0.6, 0.8, 0.6, 0.8, -1.0, 0.0];
+        let labels = VectorSet {
+            ids: vec![3, 5, 8, 9],
+            data,
+            dim: 2,
+        };
+        let mut encoder = Model::open("starter").unwrap().identity().clone();
+        encoder.logit_scale = 2.0;
+        ZeroShot::new(labels, &encoder)
+    }
+
+    #[test]
+    fn the_likeliest_come_first_and_ties_by_item() {
+        let found = bank().classify(&[0.6, 0.8], 3).unwrap();
+        assert_eq!(found.iter().map(|p| p.label).collect::<Vec<_>>(), [5, 8, 3]);
+        assert_eq!(found[0].probability, found[1].probability);
+    }
+
+    #[test]
+    fn probabilities_are_over_the_whole_bank() {
+        let all = bank().classify(&[1.0, 0.0], 10).unwrap();
+        let total: f32 = all.iter().map(|p| p.probability).sum();
+        assert!((total - 1.0).abs() < 1e-6);
+        let weights = [2.0f64, 1.2, 1.2, -2.0].map(f64::exp);
+        let expected = weights[0] / weights.iter().sum::<f64>();
+        let first = bank().classify(&[1.0, 0.0], 1).unwrap()[0];
+        assert!((f64::from(first.probability) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn vectors_of_another_length_are_refused() {
+        assert!(bank().classify(&[1.0, 0.0, 0.0], 1).is_err());
     }
 }
