@@ -150,6 +150,9 @@ impl Checkpoint {
         }
         for file in self.weight_files()? {
             let map = self.map(&file)?;
+            // Reading ahead would read most of the file. A system that cannot be told is slower and not wrong.
+            #[cfg(unix)]
+            let _ = map.advise(memmap2::Advice::Random);
             let (header, metadata) = SafeTensors::read_metadata(&map).map_err(|error| EncoderError::Weights {
                 model: self.name.clone(),
                 message: format!("{file}: {error}"),
