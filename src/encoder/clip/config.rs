@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use crate::encoder::checkpoint::Checkpoint;
 use crate::encoder::ops::Activation;
-use crate::encoder::towers::{TextConfig, TransformerConfig, VisionConfig, over_defaults};
+use crate::encoder::towers::{TextConfig, TransformerConfig, VisionConfig, in_range, over_defaults};
 use crate::encoder::{EncoderError, Filter, Fit, Preprocess};
 
 const CONFIG: &str = "config.json";
@@ -157,9 +157,7 @@ impl ClipConfig {
         let failed = |part: &str, message: String| checkpoint.error(file, format!("{part}: {message}"));
         self.text.check().map_err(|message| failed("text tower", message))?;
         self.vision.check().map_err(|message| failed("image tower", message))?;
-        if self.dim == 0 {
-            return Err(failed("projection", "vectors of length 0 are impossible".to_owned()));
-        }
+        in_range("length of the vectors", self.dim).map_err(|message| failed("projection", message))?;
         Ok(self)
     }
 

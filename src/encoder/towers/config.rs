@@ -97,7 +97,8 @@ impl VisionConfig {
     }
 }
 
-fn in_range(name: &str, value: usize) -> Result<(), String> {
+/// Says that `value`, the setting `name`, is impossible, where it is.
+pub(in crate::encoder) fn in_range(name: &str, value: usize) -> Result<(), String> {
     if (1..=LARGEST).contains(&value) {
         Ok(())
     } else {

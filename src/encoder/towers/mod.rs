@@ -6,7 +6,7 @@ mod text;
 mod transformer;
 mod vision;
 
-pub(super) use config::{TextConfig, TransformerConfig, VisionConfig, over_defaults};
-pub(super) use text::{Projection, Sequences, TextNames, TextTower, TowerTextEncoder};
-pub(super) use transformer::{FeedForward, LayerNames, TRANSFORMERS_LAYER, load_norm};
-pub(super) use vision::{Pool, TowerImageEncoder, VisionNames, VisionTower, rows_at};
+pub(super) use config::{TextConfig, TransformerConfig, VisionConfig, in_range, over_defaults};
+pub(super) use text::{Sequences, TextNames, TextTower, TowerTextEncoder};
+pub(super) use transformer::{FeedForward, LayerNames, Projection, TRANSFORMERS_LAYER, load_norm, rows_at};
+pub(super) use vision::{Pool, TowerImageEncoder, VisionNames, VisionTower};

@@ -4,11 +4,10 @@ use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
 use super::TextConfig;
-use super::transformer::{LayerNames, Transformer, load_norm};
-use super::vision::rows_at;
+use super::transformer::{LayerNames, Projection, Transformer, load_norm, rows_at};
 use crate::encoder::embedding::{TokenEmbedding, batches};
 use crate::encoder::embeddings::normalize;
-use crate::encoder::ops::{AddBias, Norm};
+use crate::encoder::ops::Norm;
 use crate::encoder::tokenizer::TextTokenizer;
 use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, EncoderError, Identity, TextEncoder};
@@ -42,24 +41,6 @@ pub(in crate::encoder) struct TextTower {
     transformer: Transformer,
     last_norm: Norm,
     projection: Projection,
-}
-
-/// The last product of a tower.
-pub(in crate::encoder) struct Projection {
-    /// `[width, dim]`.
-    pub(in crate::encoder) weight: Tensor,
-    pub(in crate::encoder) bias: Option<AddBias>,
-}
-
-impl Projection {
-    /// `states * weight + bias`, `[rows, dim]`.
-    pub(in crate::encoder) fn forward(&self, states: &Tensor) -> candle_core::Result<Tensor> {
-        let projected = states.matmul(&self.weight)?;
-        if let Some(bias) = &self.bias {
-            projected.inplace_op1(bias)?;
-        }
-        Ok(projected)
-    }
 }
 
 impl TextTower {

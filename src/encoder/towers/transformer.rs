@@ -1,4 +1,4 @@
-use candle_core::{Result as TensorResult, Tensor};
+use candle_core::{Device, Result as TensorResult, Tensor};
 use rayon::prelude::*;
 
 use super::TransformerConfig;
@@ -169,6 +169,24 @@ impl FeedForward {
     }
 }
 
+/// The last product of a tower.
+pub(in crate::encoder) struct Projection {
+    /// `[width, dim]`.
+    pub(in crate::encoder) weight: Tensor,
+    pub(in crate::encoder) bias: Option<AddBias>,
+}
+
+impl Projection {
+    /// `states * weight + bias`, `[rows, dim]`.
+    pub(in crate::encoder) fn forward(&self, states: &Tensor) -> TensorResult<Tensor> {
+        let projected = states.matmul(&self.weight)?;
+        if let Some(bias) = &self.bias {
+            projected.inplace_op1(bias)?;
+        }
+        Ok(projected)
+    }
+}
+
 /// The layer norm `name`.
 pub(in crate::encoder) fn load_norm(
     weights: &Weights,
@@ -178,6 +196,13 @@ pub(in crate::encoder) fn load_norm(
     let scale = weights.values(&format!("{name}.weight"), &[config.width])?;
     let shift = weights.values(&format!("{name}.bias"), &[config.width])?;
     Ok(Norm::new(scale, shift, config.epsilon)?)
+}
+
+/// Rows `indices` of a matrix.
+pub(in crate::encoder) fn rows_at(matrix: &Tensor, indices: impl Iterator<Item = usize>) -> TensorResult<Tensor> {
+    let indices: Vec<u32> = indices.map(|index| index as u32).collect();
+    let count = indices.len();
+    matrix.index_select(&Tensor::from_vec(indices, count, &Device::Cpu)?, 0)
 }
 
 fn borrowed(names: &[String]) -> Vec<&str> {

@@ -178,13 +178,6 @@ impl<P: Pool> ImageEncoder for TowerImageEncoder<P> {
     }
 }
 
-/// Rows `indices` of a matrix.
-pub(in crate::encoder) fn rows_at(matrix: &Tensor, indices: impl Iterator<Item = usize>) -> TensorResult<Tensor> {
-    let indices: Vec<u32> = indices.map(|index| index as u32).collect();
-    let count = indices.len();
-    matrix.index_select(&Tensor::from_vec(indices, count, &Device::Cpu)?, 0)
-}
-
 /// Adds `values` to the beginning of `row`.
 fn add(row: &mut [f32], values: &[f32]) {
     row.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
