@@ -1,11 +1,24 @@
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 /// Why an encoder could not be loaded or run.
 #[derive(Debug, Error)]
 pub enum EncoderError {
     /// No model of this name is known.
-    #[error("unknown model '{0}'; `clipdex models list` shows the models that can be named")]
+    #[error(
+        "unknown model '{0}'; `clipdex models list` shows the models that can be named, and a model's directory is named \
+         by its path"
+    )]
     UnknownModel(String),
+    /// A file of a model is missing, cannot be read, or does not hold what it should.
+    #[error("{}: {message}", path.display())]
+    ModelFile {
+        /// The file, or the model's directory.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        message: String,
+    },
     /// The tokenizer file cannot be read or a text cannot be tokenized.
     #[error("tokenizer of model '{model}': {message}")]
     Tokenizer {

@@ -21,12 +21,18 @@ impl fmt::Debug for Fingerprint {
 pub enum Family {
     /// The built-in encoder of models/starter.
     Starter,
+    /// CLIP with a Vision Transformer, its weights on disk.
+    Clip,
+    /// SigLIP and SigLIP 2 of a fixed resolution, their weights on disk.
+    Siglip,
 }
 
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Starter => "starter",
+            Self::Clip => "clip",
+            Self::Siglip => "siglip",
         })
     }
 }
@@ -36,7 +42,7 @@ impl fmt::Display for Family {
 pub struct Identity {
     /// Kind of encoder.
     pub family: Family,
-    /// Name that `--model` takes.
+    /// Name that `--model` takes: one of the list, or the absolute path of the model's directory.
     pub name: String,
     /// Length of its vectors.
     pub dim: usize,

@@ -1,21 +1,33 @@
 //! Text and RGB images to unit vectors of one shared space.
 //!
 //! The two sides load apart, so that a text query never reads the image weights. Only this room imports candle.
+//!
+//! A family of models is a module that implements `models::FamilyModel`: `starter` is part of the program, `clip` and
+//! `siglip` read directories. These two share the transformers in `towers`, and what a family adds is its configuration,
+//! the names of its tensors, its pooling and its token sequences.
 
+mod checkpoint;
+mod clip;
+mod embedding;
 mod embeddings;
 mod error;
 mod identity;
 mod models;
 mod ops;
 mod preprocess;
+mod siglip;
 mod starter;
+#[cfg(test)]
+mod testing;
+mod tokenizer;
+mod towers;
 mod weights;
 
 pub use embeddings::Embeddings;
 pub use error::EncoderError;
 pub use identity::{Family, Fingerprint, Identity};
 pub use models::{DEFAULT_MODEL, Model, ModelInfo, models};
-pub use preprocess::{Preprocess, Rounding};
+pub use preprocess::{Filter, Fit, Preprocess, Rounding};
 
 use crate::rgb::RgbImage;
 

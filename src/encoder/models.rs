@@ -1,4 +1,13 @@
-use super::starter::{self, StarterImageEncoder, StarterTextEncoder};
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::checkpoint::Checkpoint;
+use super::clip::ClipModel;
+use super::siglip::SiglipModel;
+use super::starter::{self, StarterModel};
 use super::{EncoderError, Family, Identity, ImageEncoder, TextEncoder};
 
 /// What there is to know about a model before it is opened.
@@ -31,6 +40,18 @@ pub fn models() -> &'static [ModelInfo] {
     MODELS
 }
 
+/// What a family makes of a model that was opened.
+pub(super) trait FamilyModel: Debug + Send + Sync {
+    /// What the model is.
+    fn identity(&self) -> &Identity;
+
+    /// Loads the image side.
+    fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>, EncoderError>;
+
+    /// Loads the tokenizer and the text side.
+    fn text_encoder(&self) -> Result<Box<dyn TextEncoder>, EncoderError>;
+}
+
 /// A model that is known to exist and whose identity is known. Its weights are read when a side of it is asked for.
 ///
 /// ```
@@ -43,46 +64,74 @@ pub fn models() -> &'static [ModelInfo] {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Model {
-    identity: Identity,
+    family: Arc<dyn FamilyModel>,
 }
 
 impl Model {
-    /// Finds the model called `name`. Cheap: no weights are read.
+    /// Finds the model called `name`: one of [`models`], or else a directory with the files that transformers or
+    /// open_clip save of a model. Cheap: of the weights, only headers and a sample are read.
     ///
     /// # Errors
-    /// [`EncoderError::UnknownModel`] where [`models`] has no such name.
+    /// [`EncoderError::UnknownModel`] where [`models`] has no such name and `name` is no path;
+    /// [`EncoderError::ModelFile`] or [`EncoderError::Weights`] where the directory is incomplete, damaged or of no
+    /// family that is known here.
     pub fn open(name: &str) -> Result<Self, EncoderError> {
-        let info = models().iter().find(|info| info.name == name);
-        let info = info.ok_or_else(|| EncoderError::UnknownModel(name.to_owned()))?;
-        let identity = match info.family {
-            Family::Starter => starter::open()?,
+        let family: Arc<dyn FamilyModel> = if name == starter::NAME {
+            Arc::new(StarterModel::open()?)
+        } else if name.contains(std::path::is_separator) || Path::new(name).is_dir() {
+            open_directory(Path::new(name))?
+        } else {
+            return Err(EncoderError::UnknownModel(name.to_owned()));
         };
-        Ok(Self { identity })
+        Ok(Self { family })
     }
 
     /// What the model is; equal fingerprints mean comparable vectors.
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        self.family.identity()
     }
 
     /// Loads the image side, and nothing of the text side.
     ///
     /// # Errors
-    /// [`EncoderError::Weights`] where the model's files are damaged.
+    /// [`EncoderError::ModelFile`] or [`EncoderError::Weights`] where the model's files are damaged.
     pub fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>, EncoderError> {
-        match self.identity.family {
-            Family::Starter => Ok(Box::new(StarterImageEncoder::load()?)),
-        }
+        self.family.image_encoder()
     }
 
     /// Loads the tokenizer and the text side, and nothing of the image side.
     ///
     /// # Errors
-    /// [`EncoderError::Weights`] or [`EncoderError::Tokenizer`] where the model's files are damaged.
+    /// [`EncoderError::ModelFile`], [`EncoderError::Weights`] or [`EncoderError::Tokenizer`] where the model's files are
+    /// damaged.
     pub fn text_encoder(&self) -> Result<Box<dyn TextEncoder>, EncoderError> {
-        match self.identity.family {
-            Family::Starter => Ok(Box::new(StarterTextEncoder::load()?)),
-        }
+        self.family.text_encoder()
+    }
+}
+
+/// Opens a directory as a model of the family that its configuration names.
+fn open_directory(dir: &Path) -> Result<Arc<dyn FamilyModel>, EncoderError> {
+    const CONFIG: &str = "config.json";
+    #[derive(Deserialize)]
+    struct Config {
+        model_type: Option<String>,
+    }
+    let checkpoint = Checkpoint::open(dir)?;
+    // Some directories hold both programs' files.
+    if checkpoint.has_open_clip_weights() && !(checkpoint.has(CONFIG) && checkpoint.has_weights()) {
+        return Ok(Arc::new(ClipModel::open_open_clip(checkpoint)?));
+    }
+    let config: Config = checkpoint.json(CONFIG)?;
+    match config.model_type.as_deref() {
+        Some("clip") => Ok(Arc::new(ClipModel::open(checkpoint)?)),
+        Some("siglip") => Ok(Arc::new(SiglipModel::open(checkpoint)?)),
+        other => Err(checkpoint.error(
+            CONFIG,
+            format!(
+                "model_type is {}; 'clip' and 'siglip' (SigLIP 2 of a fixed resolution among them) can be run",
+                other.map_or("missing".to_owned(), |other| format!("'{other}'"))
+            ),
+        )),
     }
 }
 

@@ -4,16 +4,19 @@ use std::error::Error;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use serde::Deserialize;
 
 use super::{EncoderError, Pixels};
 use crate::rgb::RgbImage;
 
-/// How a model's square input is made of a photograph: the shorter side is resized to `resize` with an antialiased
-/// bicubic filter, the centre `crop` x `crop` is cut out, and each channel is normalised.
+mod config;
+
+/// How a model's square input of `size` x `size` pixels is made of a photograph: it is resized with an antialiased
+/// filter, cropped where the model crops, and each channel is normalised.
 ///
-/// The filter is PIL's `BICUBIC` (Keys' kernel with a = -0.5, its support stretched by the reduction), rows before
-/// columns as there. An odd pixel that the crop leaves over goes to the right and the bottom, as in transformers'
-/// `CLIPImageProcessor`. From the same decoded pixels the result is within one grey level of PIL's.
+/// The filters are PIL's, their support stretched by the reduction, rows before columns as there. An odd pixel that the
+/// crop leaves over goes to the right and the bottom, as in transformers' `CLIPImageProcessor`. From the same decoded
+/// pixels the result is within one grey level of PIL's.
 ///
 /// ```
 /// use clipdex::encoder::Preprocess;
@@ -26,17 +29,42 @@ use crate::rgb::RgbImage;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Preprocess {
-    /// What the shorter side is resized to, in pixels. A value below `crop` counts as `crop`, so that the crop is
-    /// always filled.
-    pub resize: u32,
-    /// How the length of the resized longer side becomes a whole number of pixels.
-    pub rounding: Rounding,
     /// Side of the square that the model reads, in pixels; at least 1.
-    pub crop: u32,
+    pub size: u32,
+    /// How a photograph that is not square becomes one.
+    pub fit: Fit,
+    /// How pixels are weighed when the photograph is resized.
+    pub filter: Filter,
     /// Mean of each channel (R, G, B), where black is 0 and white is 1.
     pub mean: [f32; 3],
     /// Standard deviation of each channel, on the same scale; not 0.
     pub std: [f32; 3],
+}
+
+/// How a photograph that is not square becomes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// The shorter side is resized, and the centre is cut out.
+    Crop {
+        /// What the shorter side is resized to, in pixels. A value below the square's side counts as that side, so that
+        /// the square is always filled.
+        resize: u32,
+        /// How the length of the resized longer side becomes a whole number of pixels.
+        rounding: Rounding,
+    },
+    /// Both sides are resized to the square's, and nothing is cut off.
+    Squash,
+}
+
+/// How pixels are weighed when a photograph is resized.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Filter {
+    /// PIL's `BICUBIC`: Keys' kernel with a = -0.5.
+    #[default]
+    Bicubic,
+    /// PIL's `BILINEAR`: a triangle.
+    Bilinear,
 }
 
 /// How a length becomes a whole number of pixels.
@@ -56,9 +84,12 @@ thread_local! {
 impl Preprocess {
     /// The starter model's: shorter side 297, crop 260, and `(p - 127) / 128` of pixel values `p` from 0 to 255.
     pub const STARTER: Self = Self {
-        resize: 297,
-        rounding: Rounding::Nearest,
-        crop: 260,
+        size: 260,
+        fit: Fit::Crop {
+            resize: 297,
+            rounding: Rounding::Nearest,
+        },
+        filter: Filter::Bicubic,
         mean: [127.0 / 255.0; 3],
         std: [128.0 / 255.0; 3],
     };
@@ -67,22 +98,36 @@ impl Preprocess {
     /// trained with (Radford et al., 2021; LAION and DataComp models use them too).
     pub const fn clip(side: u32) -> Self {
         Self {
-            resize: side,
-            rounding: Rounding::Down,
-            crop: side,
+            size: side,
+            fit: Fit::Crop {
+                resize: side,
+                rounding: Rounding::Down,
+            },
+            filter: Filter::Bicubic,
             mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
             std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
         }
     }
 
-    /// Resizes, crops and normalises `image`: three planes of `crop` x `crop` values, `(p / 255 - mean) / std`.
+    /// SigLIP's for an input of `side` pixels (Zhai et al., 2023): squashed, and values from -1 to 1.
+    pub const fn siglip(side: u32) -> Self {
+        Self {
+            size: side,
+            fit: Fit::Squash,
+            filter: Filter::Bicubic,
+            mean: [0.5; 3],
+            std: [0.5; 3],
+        }
+    }
+
+    /// Resizes, crops and normalises `image`: three planes of `size` x `size` values, `(p / 255 - mean) / std`.
     ///
-    /// Memory and time follow from the part of the photograph that the crop shows, whatever its aspect ratio.
+    /// Memory and time follow from the part of the photograph that the square shows, whatever its aspect ratio.
     ///
     /// # Errors
-    /// [`EncoderError::Resize`] where `crop` is 0 or the resizer refuses the image.
+    /// [`EncoderError::Resize`] where `size` is 0 or the resizer refuses the image.
     pub fn apply(&self, image: &RgbImage) -> Result<Pixels, EncoderError> {
-        let square = self.crop_square(image)?;
+        let square = self.square(image)?;
         let (triples, _) = square.as_chunks::<3>();
         let mut data = Vec::with_capacity(square.len());
         for (channel, (mean, std)) in self.mean.iter().zip(self.std).enumerate() {
@@ -90,40 +135,44 @@ impl Preprocess {
             data.extend(triples.iter().map(|rgb| normalised[usize::from(rgb[channel])]));
         }
         Ok(Pixels {
-            size: self.crop as usize,
+            size: self.size as usize,
             data,
         })
     }
 
-    /// The resized and cropped square before normalisation: `crop` rows of `crop` RGB triples.
-    fn crop_square(&self, image: &RgbImage) -> Result<Vec<u8>, EncoderError> {
+    /// The resized and cropped square before normalisation: `size` rows of `size` RGB triples.
+    fn square(&self, image: &RgbImage) -> Result<Vec<u8>, EncoderError> {
         let (width, height) = (image.width(), image.height());
         let failed = |message: String| EncoderError::Resize { width, height, message };
-        if self.crop == 0 {
-            return Err(failed("a crop of 0 pixels was asked for".to_owned()));
+        if self.size == 0 {
+            return Err(failed("a square of 0 pixels was asked for".to_owned()));
         }
-        let mut square = vec![0; self.crop as usize * self.crop as usize * 3];
+        let mut square = vec![0; self.size as usize * self.size as usize * 3];
         self.resize_crop(image, &mut square)
             .map_err(|error| failed(error.to_string()))?;
         Ok(square)
     }
 
-    /// Fills `square` from the part of the image under the crop: rows first, as PIL does. The filter still reads the
+    /// Fills `square` from the part of the image that it shows: rows first, as PIL does. The filter still reads the
     /// pixels around that part, so the result is that of resizing the whole and cropping afterwards.
     fn resize_crop(&self, image: &RgbImage, square: &mut [u8]) -> Result<(), Box<dyn Error>> {
         let (width, height) = (image.width(), image.height());
-        let side = f64::from(self.crop);
+        let side = f64::from(self.size);
         let (left, columns) = self.source_span(width, width.min(height));
         let (top, rows) = self.source_span(height, width.min(height));
-        // The rows that the second pass reads: its kernel reaches two pixels of the coarser grid to either side.
+        // The rows that the second pass reads: its kernel reaches at most two pixels of the coarser grid to either side.
         let reach = 2.0 * (rows / side).max(1.0);
         let first = (top - reach).floor().max(0.0);
         let strip_rows = (top + rows + reach).ceil().min(f64::from(height)) - first;
 
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
+        let filter = match self.filter {
+            Filter::Bicubic => FilterType::CatmullRom,
+            Filter::Bilinear => FilterType::Bilinear,
+        };
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
         let source = TypedImageRef::<U8x3>::from_buffer(width, height, image.data())?;
-        let mut strip = TypedImage::<U8x3>::new(self.crop, strip_rows as u32);
-        let mut target = TypedImage::<U8x3>::from_buffer(self.crop, self.crop, square)?;
+        let mut strip = TypedImage::<U8x3>::new(self.size, strip_rows as u32);
+        let mut target = TypedImage::<U8x3>::from_buffer(self.size, self.size, square)?;
         RESIZER.with_borrow_mut(|resizer| {
             resizer.resize_typed(&source, &mut strip, &options.crop(left, first, columns, strip_rows))?;
             resizer.resize_typed(&strip, &mut target, &options.crop(0.0, top - first, side, rows))
@@ -131,17 +180,20 @@ impl Preprocess {
         Ok(())
     }
 
-    /// Start and length, in source pixels, of what the crop shows of a side of `side` pixels.
+    /// Start and length, in source pixels, of what the square shows of a side of `side` pixels.
     fn source_span(&self, side: u32, shorter: u32) -> (f64, f64) {
-        let exact = f64::from(self.resize.max(self.crop)) * f64::from(side) / f64::from(shorter);
-        let resized = match self.rounding {
+        let Fit::Crop { resize, rounding } = self.fit else {
+            return (0.0, f64::from(side));
+        };
+        let exact = f64::from(resize.max(self.size)) * f64::from(side) / f64::from(shorter);
+        let resized = match rounding {
             Rounding::Down => exact.floor(),
             Rounding::Nearest => exact.round_ties_even(),
         };
-        let offset = ((resized - f64::from(self.crop)) / 2.0).floor();
+        let offset = ((resized - f64::from(self.size)) / 2.0).floor();
         let scale = f64::from(side) / resized;
         let start = offset * scale;
-        (start, (f64::from(self.crop) * scale).min(f64::from(side) - start))
+        (start, (f64::from(self.size) * scale).min(f64::from(side) - start))
     }
 }
 

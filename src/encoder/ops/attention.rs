@@ -1,10 +1,17 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, bail};
 
+use super::math::exp;
 use super::simd::{Kernel, dispatch, multiply_add};
 use super::values;
 
-/// Partial sums of a dot product.
-const LANES: usize = 8;
+mod probe;
+
+pub(crate) use probe::ProbeAttention;
+
+/// Columns of a product that are computed together: two AVX2 registers a row.
+const COLUMNS: usize = 16;
+/// Rows of a product that are computed together. With these columns its sums take half of AVX2's registers.
+const ROWS: usize = 4;
 
 /// Multi-head self-attention (Vaswani et al., 2017) within each of several sequences that lie packed one after another,
 /// so that no padding is computed and no sequence sees its neighbours.
@@ -18,6 +25,8 @@ pub(crate) struct Attention<'a> {
     pub(crate) bias: &'a [f32],
     /// Tokens of each sequence; their sum is `tokens`.
     pub(crate) lengths: &'a [usize],
+    /// Whether a token attends to itself and those before it alone.
+    pub(crate) causal: bool,
 }
 
 impl CustomOp1 for Attention<'_> {
@@ -64,154 +73,163 @@ struct Sequences<'a> {
 impl Kernel for Sequences<'_> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let (hidden, bias) = (self.hidden, self.attention.bias);
-        let head_size = hidden / self.attention.heads;
         let longest = self.attention.lengths.iter().copied().max().unwrap_or(0);
-        let mut biased = vec![0.0; longest * 3 * hidden];
-        let mut scores = vec![0.0; longest];
+        let mut head = Head::new(longest, self.hidden, self.hidden / self.attention.heads);
         let (mut input, mut output) = (self.input, self.output);
         for length in self.attention.lengths.iter().copied() {
-            let (sequence, later) = input.split_at(length * 3 * hidden);
-            let (result, later_results) = output.split_at_mut(length * hidden);
+            let (sequence, later) = input.split_at(length * 3 * self.hidden);
+            let (result, later_results) = output.split_at_mut(length * self.hidden);
             (input, output) = (later, later_results);
-            for (to, from) in biased
-                .chunks_exact_mut(bias.len())
-                .zip(sequence.chunks_exact(bias.len()))
+            for index in 0..self.attention.heads {
+                head.gather(sequence, self.attention.bias, index);
+                head.attend::<FMA>(length, self.attention.causal, index, result);
+            }
+        }
+    }
+}
+
+/// One head of one sequence, regrouped so that both of its products read memory in order. Rows and columns are filled up
+/// to whole blocks; what fills them never reaches the output.
+struct Head {
+    hidden: usize,
+    size: usize,
+    /// `[token, size]`, scaled by `1 / sqrt(size)`.
+    queries: Vec<f32>,
+    /// `[size, token]`.
+    keys: Vec<f32>,
+    keys_stride: usize,
+    /// `[token, size]`.
+    values: Vec<f32>,
+    values_stride: usize,
+    /// `[ROWS, token]`.
+    scores: Vec<f32>,
+    /// `[ROWS, size]`.
+    sums: Vec<f32>,
+}
+
+impl Head {
+    fn new(tokens: usize, hidden: usize, size: usize) -> Self {
+        let (keys_stride, values_stride) = (tokens.next_multiple_of(COLUMNS), size.next_multiple_of(COLUMNS));
+        Self {
+            hidden,
+            size,
+            queries: vec![0.0; tokens.next_multiple_of(ROWS) * size],
+            keys: vec![0.0; size * keys_stride],
+            keys_stride,
+            values: vec![0.0; tokens * values_stride],
+            values_stride,
+            scores: vec![0.0; ROWS * keys_stride],
+            sums: vec![0.0; ROWS * values_stride],
+        }
+    }
+
+    /// Takes head `index` of each token of `sequence`, with its bias.
+    #[inline(always)]
+    fn gather(&mut self, sequence: &[f32], bias: &[f32], index: usize) {
+        let (hidden, size) = (self.hidden, self.size);
+        let part = |which: usize| which * hidden + index * size;
+        let scale = 1.0 / (size as f32).sqrt();
+        for (token, row) in sequence.chunks_exact(bias.len()).enumerate() {
+            let biased = |which: usize| row[part(which)..][..size].iter().zip(&bias[part(which)..][..size]);
+            for (to, (value, bias)) in self.queries[token * size..].iter_mut().zip(biased(0)) {
+                *to = (value + bias) * scale;
+            }
+            for (column, (value, bias)) in self.keys.chunks_exact_mut(self.keys_stride).zip(biased(1)) {
+                column[token] = value + bias;
+            }
+            for (to, (value, bias)) in self.values[token * self.values_stride..].iter_mut().zip(biased(2)) {
+                *to = value + bias;
+            }
+        }
+    }
+
+    /// Writes what the first `length` tokens attend to into head `index` of the rows of `result`.
+    #[inline(always)]
+    fn attend<const FMA: bool>(&mut self, length: usize, causal: bool, index: usize, result: &mut [f32]) {
+        for (block, rows) in result.chunks_mut(ROWS * self.hidden).enumerate() {
+            let first = block * ROWS;
+            let visible = |row: usize| if causal { (first + row + 1).min(length) } else { length };
+            let reach = visible(ROWS - 1);
+            let queries = Rows {
+                values: &self.queries[first * self.size..],
+                stride: self.size,
+                length: self.size,
+            };
+            multiply::<FMA>(&queries, &self.keys, self.keys_stride, reach, &mut self.scores);
+            for (row, scores) in self.scores.chunks_exact_mut(self.keys_stride).enumerate() {
+                softmax::<FMA>(&mut scores[..reach.next_multiple_of(COLUMNS)], visible(row));
+            }
+            let scores = Rows {
+                values: &self.scores,
+                stride: self.keys_stride,
+                length: reach,
+            };
+            multiply::<FMA>(&scores, &self.values, self.values_stride, self.size, &mut self.sums);
+            for (to, sums) in rows
+                .chunks_exact_mut(self.hidden)
+                .zip(self.sums.chunks_exact(self.values_stride))
             {
-                for ((to, from), bias) in to.iter_mut().zip(from).zip(bias) {
-                    *to = from + bias;
-                }
-            }
-            for head in 0..self.attention.heads {
-                let part = |token: usize, which: usize| {
-                    &biased[(token * 3 + which) * hidden + head * head_size..][..head_size]
-                };
-                for query in 0..length {
-                    for (key, score) in scores[..length].iter_mut().enumerate() {
-                        *score = dot::<FMA>(part(query, 0), part(key, 1));
-                    }
-                    softmax(&mut scores[..length], 1.0 / (head_size as f32).sqrt());
-                    let sum = &mut result[query * hidden + head * head_size..][..head_size];
-                    for (token, weight) in scores[..length].iter().enumerate() {
-                        for (sum, value) in sum.iter_mut().zip(part(token, 2)) {
-                            *sum = multiply_add::<FMA>(*weight, *value, *sum);
-                        }
-                    }
-                }
+                to[index * self.size..][..self.size].copy_from_slice(&sums[..self.size]);
             }
         }
     }
 }
 
-#[inline(always)]
-fn dot<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let mut sums = [0.0; LANES];
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..LANES {
-            sums[lane] = multiply_add::<FMA>(a[lane], b[lane], sums[lane]);
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
+/// The `ROWS` rows of a left factor: the first `length` of each `stride` values.
+struct Rows<'a> {
+    values: &'a [f32],
+    stride: usize,
+    length: usize,
 }
 
-/// `softmax(scores * scale)` in place.
+/// `product[row, ..columns] = left[row] * right` for `ROWS` rows. `right` and `product` have rows of `stride` values, a
+/// multiple of `COLUMNS`.
 #[inline(always)]
-fn softmax(scores: &mut [f32], scale: f32) {
-    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
-    for score in scores.iter_mut() {
-        *score = ((*score - largest) * scale).exp();
-        sum += *score;
+fn multiply<const FMA: bool>(left: &Rows<'_>, right: &[f32], stride: usize, columns: usize, product: &mut [f32]) {
+    let depth = left.length;
+    let rows: [&[f32]; ROWS] = std::array::from_fn(|row| &left.values[row * left.stride..][..depth]);
+    for column in (0..columns).step_by(COLUMNS) {
+        let mut sums = [[0.0; COLUMNS]; ROWS];
+        for k in 0..depth {
+            let right = &right[k * stride + column..][..COLUMNS];
+            for row in 0..ROWS {
+                let value = rows[row][k];
+                for lane in 0..COLUMNS {
+                    sums[row][lane] = multiply_add::<FMA>(value, right[lane], sums[row][lane]);
+                }
+            }
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            product[row * stride + column..][..COLUMNS].copy_from_slice(sums);
+        }
     }
-    for score in scores {
-        *score /= sum;
+}
+
+/// Softmax over the first `visible` scores in place; the others become 0. Their number is a multiple of `COLUMNS`.
+#[inline(always)]
+fn softmax<const FMA: bool>(scores: &mut [f32], visible: usize) {
+    scores[visible..].fill(f32::NEG_INFINITY);
+    let (blocks, _) = scores.as_chunks_mut::<COLUMNS>();
+    let mut largest = [f32::NEG_INFINITY; COLUMNS];
+    for block in blocks.iter() {
+        for lane in 0..COLUMNS {
+            largest[lane] = largest[lane].max(block[lane]);
+        }
     }
+    let largest = largest.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sums = [0.0; COLUMNS];
+    for block in blocks.iter_mut() {
+        for lane in 0..COLUMNS {
+            block[lane] = exp::<FMA>(block[lane] - largest);
+            sums[lane] += block[lane];
+        }
+    }
+    let factor = 1.0 / sums.iter().sum::<f32>();
+    for score in &mut scores[..visible] {
+        *score *= factor;
+    }
+    scores[visible..].fill(0.0);
 }
 
 #[cfg(test)]
-mod tests {
-    use candle_core::{D, Device, Tensor};
-
-    use super::super::simd::run_portable;
-    use super::super::testing::{max_difference, noise};
-    use super::*;
-
-    const HEADS: usize = 3;
-    const HEAD_SIZE: usize = 10;
-    const HIDDEN: usize = HEADS * HEAD_SIZE;
-
-    fn input(tokens: usize) -> Result<Tensor> {
-        Tensor::from_vec(noise(tokens * 3 * HIDDEN, 1), (tokens, 3 * HIDDEN), &Device::Cpu)? * 3.0
-    }
-
-    /// The definition for one sequence, in tensor operations.
-    fn reference(sequence: &Tensor, bias: &[f32]) -> Result<Vec<f32>> {
-        let tokens = sequence.dim(0)?;
-        let parts = sequence.broadcast_add(&Tensor::new(bias, &Device::Cpu)?)?;
-        let part = |which: usize| {
-            parts
-                .narrow(1, which * HIDDEN, HIDDEN)?
-                .reshape((tokens, HEADS, HEAD_SIZE))?
-                .transpose(0, 1)?
-                .contiguous()
-        };
-        let scores = (part(0)?.matmul(&part(1)?.transpose(1, 2)?)? / (HEAD_SIZE as f64).sqrt())?;
-        let exponentials = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
-        let weights = exponentials.broadcast_div(&exponentials.sum_keepdim(D::Minus1)?)?;
-        weights.matmul(&part(2)?)?.transpose(0, 1)?.flatten_all()?.to_vec1()
-    }
-
-    #[test]
-    fn each_sequence_attends_to_itself_alone() -> Result<()> {
-        let lengths = [4, 1, 7];
-        let (packed, bias) = (input(12)?, noise(3 * HIDDEN, 2));
-        let op = Attention {
-            heads: HEADS,
-            bias: &bias,
-            lengths: &lengths,
-        };
-        let result = packed.apply_op1_no_bwd(&op)?;
-        let mut start = 0;
-        for length in lengths {
-            let expected = reference(&packed.narrow(0, start, length)?, &bias)?;
-            let got = result.narrow(0, start, length)?.flatten_all()?.to_vec1::<f32>()?;
-            assert!(max_difference(&got, &expected) < 1e-5, "sequence of {length} tokens");
-            start += length;
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn the_portable_code_agrees_with_the_dispatched() -> Result<()> {
-        let (packed, bias, lengths) = (input(9)?, noise(3 * HIDDEN, 3), [3, 6]);
-        let op = Attention {
-            heads: HEADS,
-            bias: &bias,
-            lengths: &lengths,
-        };
-        let dispatched = packed.apply_op1_no_bwd(&op)?.flatten_all()?.to_vec1::<f32>()?;
-        let mut portable = vec![0.0; dispatched.len()];
-        run_portable(Sequences {
-            attention: &op,
-            input: &packed.flatten_all()?.to_vec1::<f32>()?,
-            output: &mut portable,
-            hidden: HIDDEN,
-        });
-        assert!(max_difference(&portable, &dispatched) < 1e-5);
-        Ok(())
-    }
-
-    #[test]
-    fn refuses_lengths_that_do_not_add_up() -> Result<()> {
-        let bias = vec![0.0; 3 * HIDDEN];
-        let op = Attention {
-            heads: HEADS,
-            bias: &bias,
-            lengths: &[2, 2],
-        };
-        assert!(input(5)?.apply_op1_no_bwd(&op).is_err());
-        Ok(())
-    }
-}
+mod tests;

@@ -4,16 +4,21 @@
 //! All of them work on contiguous f32 tensors. Sizes are checked against the tensors, so that a wrong model gives an
 //! error and not a wrong result.
 
+mod activation;
 mod attention;
+mod bias;
 mod depthwise;
-mod epilogue;
+mod math;
+mod norm;
 mod patches;
 mod pool;
 mod simd;
 
-pub(crate) use attention::Attention;
+pub(crate) use activation::{Activation, BiasActivation};
+pub(crate) use attention::{Attention, ProbeAttention};
+pub(crate) use bias::AddBias;
 pub(crate) use depthwise::{Depthwise, DepthwiseWeights};
-pub(crate) use epilogue::{AddBias, BiasGelu, BiasNorm};
+pub(crate) use norm::{BiasNorm, Norm};
 pub(crate) use patches::Patches;
 pub(crate) use pool::MeanRelu6;
 
@@ -42,9 +47,27 @@ fn values_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mu
     }
 }
 
+/// Passes on `values` where they are whole rows as wide as `columns`.
+fn rows_of<'a>(values: &'a mut [f32], columns: &[f32]) -> Result<&'a mut [f32]> {
+    if columns.is_empty() || !values.len().is_multiple_of(columns.len()) {
+        bail!("{} values are not rows of {} columns", values.len(), columns.len())
+    }
+    Ok(values)
+}
+
+/// Passes on `values` where they are as many as `rows` holds.
+fn same_length<'a>(values: &'a [f32], rows: &[f32]) -> Result<&'a [f32]> {
+    if values.len() != rows.len() {
+        bail!("a residual of {} values for {}", values.len(), rows.len())
+    }
+    Ok(values)
+}
+
 #[cfg(test)]
 mod testing {
     //! Reproducible values for the tests of the operations.
+
+    use candle_core::{Device, Result, Tensor};
 
     /// `count` values between -1 and 1 from a linear congruential generator (Knuth's MMIX constants).
     pub(crate) fn noise(count: usize, seed: u64) -> Vec<f32> {
@@ -63,5 +86,19 @@ mod testing {
     pub(crate) fn max_difference(a: &[f32], b: &[f32]) -> f32 {
         assert_eq!(a.len(), b.len());
         a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    }
+    /// A matrix of noise between `-scale` and `scale`.
+    pub(crate) fn matrix(rows: usize, columns: usize, seed: u64, scale: f64) -> Result<Tensor> {
+        Tensor::from_vec(noise(rows * columns, seed), (rows, columns), &Device::Cpu)? * scale
+    }
+
+    /// A vector.
+    pub(crate) fn row(values: &[f32]) -> Result<Tensor> {
+        Tensor::new(values, &Device::Cpu)
+    }
+
+    /// All values, row-major.
+    pub(crate) fn flat(tensor: &Tensor) -> Result<Vec<f32>> {
+        tensor.flatten_all()?.to_vec1()
     }
 }

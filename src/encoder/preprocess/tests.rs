@@ -29,7 +29,7 @@ fn levels(pixels: &[u8]) -> Vec<f32> {
 fn agrees_with_pil_on_resize_and_crop() {
     for name in ["cat", "coffee-cup", "dress-1", "galaxies", "motorcycle"] {
         let ours = Preprocess::clip(224)
-            .crop_square(&open(&format!("samples/{name}.jpg")))
+            .square(&open(&format!("samples/{name}.jpg")))
             .unwrap();
         let theirs = open(&format!("tests/fixtures/preprocess/{name}.clip224.png"));
         let (mean, max) = difference(&levels(&ours), &levels(theirs.data()));
@@ -88,11 +88,13 @@ fn cropping_the_source_equals_resizing_all_and_cropping() {
     for (width, height) in [(640, 427), (333, 1000), (50, 31), (65, 64), (64, 65), (301, 97)] {
         let image = gradient(width, height);
         let preprocess = Preprocess {
-            resize: 70,
-            crop: 64,
+            fit: Fit::Crop {
+                resize: 70,
+                rounding: Rounding::Down,
+            },
             ..Preprocess::clip(64)
         };
-        let square = preprocess.crop_square(&image).unwrap();
+        let square = preprocess.square(&image).unwrap();
 
         let shorter = width.min(height);
         let (full_width, full_height) = (70 * width / shorter, 70 * height / shorter);
@@ -148,19 +150,21 @@ fn planes_are_normalised_channel_by_channel() {
 #[test]
 fn a_crop_beyond_the_resized_image_is_filled_and_none_is_refused() {
     let image = gradient(40, 30);
-    let small = Preprocess {
-        resize: 10,
-        crop: 20,
+    let resized_to = |resize: u32| Preprocess {
+        size: 20,
+        fit: Fit::Crop {
+            resize,
+            rounding: Rounding::Nearest,
+        },
         ..Preprocess::STARTER
     };
     assert_eq!(
-        small.apply(&image).unwrap(),
-        Preprocess { resize: 20, ..small }.apply(&image).unwrap()
+        resized_to(10).apply(&image).unwrap(),
+        resized_to(20).apply(&image).unwrap()
     );
     let none = Preprocess {
-        resize: 10,
-        crop: 0,
-        ..Preprocess::STARTER
+        size: 0,
+        ..resized_to(10)
     };
     assert!(matches!(
         none.apply(&image),
@@ -170,4 +174,33 @@ fn a_crop_beyond_the_resized_image_is_filled_and_none_is_refused() {
             ..
         })
     ));
+}
+
+#[test]
+fn squashing_shows_the_whole_photograph() {
+    for (filter, theirs) in [
+        (Filter::Bicubic, FilterType::CatmullRom),
+        (Filter::Bilinear, FilterType::Bilinear),
+    ] {
+        let image = gradient(301, 97);
+        let squash = Preprocess {
+            filter,
+            ..Preprocess::siglip(64)
+        };
+        let square = squash.square(&image).unwrap();
+        let source = TypedImageRef::<U8x3>::from_buffer(301, 97, image.data()).unwrap();
+        let mut target = TypedImage::<U8x3>::new(64, 64);
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(theirs));
+        Resizer::new().resize_typed(&source, &mut target, &options).unwrap();
+        let expected: Vec<f32> = target
+            .pixels()
+            .iter()
+            .flat_map(|pixel| pixel.0.map(f32::from))
+            .collect();
+        let (_, max) = difference(&levels(&square), &expected);
+        assert!(max <= 1.0, "{filter:?}: {max}");
+    }
+    let extremes = RgbImage::new(2, 1, vec![0, 0, 0, 255, 255, 255]).unwrap();
+    let pixels = Preprocess::siglip(2).apply(&extremes).unwrap();
+    assert_eq!(pixels.data[..4], [-1.0, 1.0, -1.0, 1.0]);
 }

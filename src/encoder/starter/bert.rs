@@ -8,16 +8,15 @@ use rayon::prelude::*;
 
 use super::config::TextConfig;
 use crate::encoder::EncoderError;
-use crate::encoder::ops::{Attention, BiasGelu, BiasNorm};
-use crate::encoder::weights::{HalfTable, Weights};
+use crate::encoder::embedding::TokenEmbedding;
+use crate::encoder::ops::{Activation, Attention, BiasActivation, BiasNorm};
+use crate::encoder::weights::Weights;
 
 /// The encoder up to the last hidden states.
 pub(super) struct Bert {
     hidden: usize,
     heads: usize,
-    /// 30,522 rows, of which a text needs a few: left in f16, where they are.
-    words: HalfTable<'static>,
-    positions: HalfTable<'static>,
+    embedding: TokenEmbedding,
     norm: BiasNorm,
     layers: Vec<Layer>,
 }
@@ -30,14 +29,14 @@ struct Layer {
     attention_output: Tensor,
     attention_norm: BiasNorm,
     intermediate: Tensor,
-    gelu: BiasGelu,
+    gelu: BiasActivation,
     output: Tensor,
     output_norm: BiasNorm,
 }
 
 impl Bert {
     /// Reads the tower from text.safetensors; the word embeddings are only located.
-    pub(super) fn load(weights: &Weights<'static>, config: &TextConfig) -> Result<Self, EncoderError> {
+    pub(super) fn load(weights: &Weights, config: &TextConfig) -> Result<Self, EncoderError> {
         let hidden = config.hidden_size;
         // Every token is of the first segment, so that segment's embedding is the same bias for all of them.
         let mut segment = weights.values("embeddings.token_type_embeddings.weight", &[2, hidden])?;
@@ -45,12 +44,15 @@ impl Bert {
         let layers = (0..config.num_hidden_layers)
             .into_par_iter()
             .map(|index| Layer::load(weights, index, config));
-        let positions = config.max_position_embeddings;
         Ok(Self {
             hidden,
             heads: config.num_attention_heads,
-            words: weights.half_table("embeddings.word_embeddings.weight", config.vocab_size, hidden)?,
-            positions: weights.half_table("embeddings.position_embeddings.weight", positions, hidden)?,
+            embedding: TokenEmbedding::load(
+                weights,
+                ("embeddings.word_embeddings.weight", config.vocab_size),
+                ("embeddings.position_embeddings.weight", config.max_position_embeddings),
+                hidden,
+            )?,
             norm: layer_norm(weights, "embeddings.LayerNorm", segment, config)?,
             layers: layers.collect::<Result<_, _>>()?,
         })
@@ -59,7 +61,7 @@ impl Bert {
     /// Hidden states `[tokens, hidden]` of `tokens`, the token ids of sequences of `lengths` one after another; `None`
     /// where an id or a position is outside the model.
     pub(super) fn forward(&self, tokens: &[u32], lengths: &[usize]) -> TensorResult<Option<Tensor>> {
-        let Some(embedded) = self.embed(tokens, lengths) else {
+        let Some(embedded) = self.embedding.embed(tokens, lengths) else {
             return Ok(None);
         };
         let mut states = Tensor::from_vec(embedded, (tokens.len(), self.hidden), &Device::Cpu)?;
@@ -69,30 +71,10 @@ impl Bert {
         }
         Ok(Some(states))
     }
-
-    /// Word plus position embeddings, `[tokens, hidden]`.
-    fn embed(&self, tokens: &[u32], lengths: &[usize]) -> Option<Vec<f32>> {
-        let mut values = Vec::with_capacity(tokens.len() * self.hidden);
-        let mut position_row = Vec::with_capacity(self.hidden);
-        let positions = lengths.iter().flat_map(|length| 0..*length);
-        for (token, position) in tokens.iter().zip(positions) {
-            position_row.clear();
-            let start = values.len();
-            if !self.words.append_row(*token as usize, &mut values)
-                || !self.positions.append_row(position, &mut position_row)
-            {
-                return None;
-            }
-            for (value, position) in values[start..].iter_mut().zip(&position_row) {
-                *value += position;
-            }
-        }
-        Some(values)
-    }
 }
 
 impl Layer {
-    fn load(weights: &Weights<'_>, index: usize, config: &TextConfig) -> Result<Self, EncoderError> {
+    fn load(weights: &Weights, index: usize, config: &TextConfig) -> Result<Self, EncoderError> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let name = |part: &str| format!("encoder.layer.{index}.{part}");
         let attention = ["query", "key", "value"].map(|part| name(&format!("attention.self.{part}.weight")));
@@ -106,7 +88,10 @@ impl Layer {
             attention_output: weights.matrix(&name("attention.output.dense.weight"), &[hidden, hidden])?,
             attention_norm: dense_norm("attention.output.dense.bias", "attention.output.LayerNorm")?,
             intermediate: weights.matrix(&name("intermediate.dense.weight"), &[inner, hidden])?,
-            gelu: BiasGelu::new(weights.values(&name("intermediate.dense.bias"), &[inner])?),
+            gelu: BiasActivation::new(
+                weights.values(&name("intermediate.dense.bias"), &[inner])?,
+                Activation::Gelu,
+            ),
             output: weights.matrix(&name("output.dense.weight"), &[hidden, inner])?,
             output_norm: dense_norm("output.dense.bias", "output.LayerNorm")?,
         })
@@ -117,6 +102,7 @@ impl Layer {
             heads,
             bias: &self.query_key_value_bias,
             lengths,
+            causal: false,
         };
         let context = states
             .matmul(&self.query_key_value.t()?)?
@@ -132,12 +118,7 @@ impl Layer {
 }
 
 /// Layer norm `name` after a product whose bias is `bias`.
-fn layer_norm(
-    weights: &Weights<'_>,
-    name: &str,
-    bias: Vec<f32>,
-    config: &TextConfig,
-) -> Result<BiasNorm, EncoderError> {
+fn layer_norm(weights: &Weights, name: &str, bias: Vec<f32>, config: &TextConfig) -> Result<BiasNorm, EncoderError> {
     let scale = weights.values(&format!("{name}.weight"), &[config.hidden_size])?;
     let shift = weights.values(&format!("{name}.bias"), &[config.hidden_size])?;
     Ok(BiasNorm::new(bias, scale, shift, config.layer_norm_eps)?)

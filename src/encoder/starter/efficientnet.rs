@@ -43,7 +43,7 @@ pub(super) struct ConceptBridge {
 
 impl EfficientNet {
     /// Reads the tower from image.safetensors.
-    pub(super) fn load(weights: &Weights<'_>, config: &ImageConfig) -> Result<Self, EncoderError> {
+    pub(super) fn load(weights: &Weights, config: &ImageConfig) -> Result<Self, EncoderError> {
         let stem = &config.stem;
         let stem_shape = [stem.out_channels, RGB, stem.kernel, stem.kernel];
         let mut blocks = Vec::with_capacity(config.blocks.len());
@@ -80,7 +80,7 @@ impl EfficientNet {
 }
 
 impl Block {
-    fn load(weights: &Weights<'_>, index: usize, config: &BlockConfig) -> Result<Self, EncoderError> {
+    fn load(weights: &Weights, index: usize, config: &BlockConfig) -> Result<Self, EncoderError> {
         let name = |part: &str| format!("blocks.{index}.{part}");
         let depthwise_bias_name = name("depthwise.bias");
         let channels = weights.length(&depthwise_bias_name)?;
@@ -124,7 +124,7 @@ impl Block {
 
 impl ConceptBridge {
     /// Reads classifier and concepts from image.safetensors; `dim` is the length of the embeddings.
-    pub(super) fn load(weights: &Weights<'_>, config: &ImageConfig, dim: usize) -> Result<Self, EncoderError> {
+    pub(super) fn load(weights: &Weights, config: &ImageConfig, dim: usize) -> Result<Self, EncoderError> {
         Ok(Self {
             classifier: weights.matrix("classifier.weight", &[config.classes, config.head_channels])?,
             classifier_bias: weights.vector("classifier.bias", config.classes)?,

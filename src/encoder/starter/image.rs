@@ -21,7 +21,7 @@ impl StarterImageEncoder {
     /// Reads and widens the image weights.
     pub(in crate::encoder) fn load() -> Result<Self, EncoderError> {
         let config = Config::parse(super::CONFIG)?;
-        let weights = Weights::parse(NAME, IMAGE_WEIGHTS)?;
+        let weights = Weights::parse(NAME, [("image.safetensors", IMAGE_WEIGHTS)])?;
         Ok(Self {
             preprocess: super::preprocess(&config.image),
             network: EfficientNet::load(&weights, &config.image)?,

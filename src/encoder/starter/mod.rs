@@ -6,13 +6,14 @@ mod efficientnet;
 mod image;
 mod text;
 
-pub(super) use image::StarterImageEncoder;
-pub(super) use text::StarterTextEncoder;
-
 use config::{Config, ImageConfig};
+use image::StarterImageEncoder;
+use text::StarterTextEncoder;
 
-use super::models::ModelInfo;
-use super::{EncoderError, Family, Fingerprint, Identity, Preprocess, Rounding};
+use super::models::{FamilyModel, ModelInfo};
+use super::{
+    EncoderError, Family, Filter, Fingerprint, Fit, Identity, ImageEncoder, Preprocess, Rounding, TextEncoder,
+};
 
 /// Name that `--model` takes.
 pub(super) const NAME: &str = "starter";
@@ -45,9 +46,33 @@ pub(super) const INFO: ModelInfo = ModelInfo {
     built_in: true,
 };
 
-/// The model's identity, without touching its weights.
-pub(super) fn open() -> Result<Identity, EncoderError> {
-    Ok(identity(&Config::parse(CONFIG)?))
+/// The model with its identity, and without its weights.
+#[derive(Debug)]
+pub(super) struct StarterModel {
+    identity: Identity,
+}
+
+impl StarterModel {
+    /// Reads the configuration.
+    pub(super) fn open() -> Result<Self, EncoderError> {
+        Ok(Self {
+            identity: identity(&Config::parse(CONFIG)?),
+        })
+    }
+}
+
+impl FamilyModel for StarterModel {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>, EncoderError> {
+        Ok(Box::new(StarterImageEncoder::load()?))
+    }
+
+    fn text_encoder(&self) -> Result<Box<dyn TextEncoder>, EncoderError> {
+        Ok(Box::new(StarterTextEncoder::load()?))
+    }
 }
 
 fn identity(config: &Config) -> Identity {
@@ -65,9 +90,12 @@ fn identity(config: &Config) -> Identity {
 /// The image side's preprocessing; config.json states mean and deviation of pixel values from 0 to 255.
 fn preprocess(config: &ImageConfig) -> Preprocess {
     Preprocess {
-        resize: config.resize,
-        rounding: Rounding::Nearest,
-        crop: config.size as u32,
+        size: config.size as u32,
+        fit: Fit::Crop {
+            resize: config.resize,
+            rounding: Rounding::Nearest,
+        },
+        filter: Filter::Bicubic,
         mean: [config.mean / 255.0; 3],
         std: [config.std / 255.0; 3],
     }

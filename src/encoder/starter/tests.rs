@@ -33,7 +33,7 @@ impl Reference {
     }
 
     fn values(name: &str, shape: &[usize]) -> Vec<f32> {
-        Weights::parse("reference", REFERENCE_VALUES)
+        Weights::parse("reference", [("reference.safetensors", REFERENCE_VALUES)])
             .unwrap()
             .values(name, shape)
             .unwrap()
@@ -213,8 +213,7 @@ fn hidden_states_are_those_of_candles_bert() {
     };
     let builder = VarBuilder::from_slice_safetensors(TEXT_WEIGHTS, DType::F32, &Device::Cpu).unwrap();
     let reference_model = bert::BertModel::load(builder, &reference_config).unwrap();
-    let weights = Weights::parse(NAME, TEXT_WEIGHTS).unwrap();
-    let model = bert_of(&weights, &config);
+    let model = bert_of(&config);
     for ids in Reference::read().token_ids {
         let tokens = Tensor::new(ids.as_slice(), &Device::Cpu).unwrap().unsqueeze(0).unwrap();
         let expected = reference_model
@@ -233,14 +232,15 @@ fn hidden_states_are_those_of_candles_bert() {
     }
 }
 
-fn bert_of(weights: &Weights<'static>, config: &config::TextConfig) -> bert_tower::Bert {
-    bert_tower::Bert::load(weights, config).unwrap()
+fn bert_of(config: &config::TextConfig) -> bert_tower::Bert {
+    let weights = Weights::parse(NAME, [("text.safetensors", TEXT_WEIGHTS)]).unwrap();
+    bert_tower::Bert::load(&weights, config).unwrap()
 }
 
 #[test]
 fn tokens_outside_the_model_are_refused() {
     let config = Config::parse(CONFIG).unwrap().text;
-    let model = bert_of(&Weights::parse(NAME, TEXT_WEIGHTS).unwrap(), &config);
+    let model = bert_of(&config);
     assert!(model.forward(&[30_522], &[1]).unwrap().is_none());
     assert!(model.forward(&[101; 513], &[513]).unwrap().is_none());
 }

@@ -8,12 +8,10 @@ use tokenizers::{TokenizerImpl, TruncationParams, decoders};
 use super::bert::Bert;
 use super::config::Config;
 use super::{NAME, TEXT_WEIGHTS, TOKENIZER, identity};
+use crate::encoder::embedding::batches;
 use crate::encoder::embeddings::normalize;
 use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, EncoderError, Identity, TextEncoder};
-
-/// Tokens of one batch: enough rows to make the matrix products efficient, few enough that their results stay in cache.
-const BATCH_TOKENS: usize = 512;
 
 /// What tokenizer.json holds, spelt out: a `tokenizers::Tokenizer` would try each kind of each part on a copy of the
 /// vocabulary, which takes most of the time from start to answer.
@@ -33,7 +31,7 @@ impl StarterTextEncoder {
     /// Reads the tokenizer and the text weights.
     pub(in crate::encoder) fn load() -> Result<Self, EncoderError> {
         let config = Config::parse(super::CONFIG)?;
-        let weights = Weights::parse(NAME, TEXT_WEIGHTS)?;
+        let weights = Weights::parse(NAME, [("text.safetensors", TEXT_WEIGHTS)])?;
         let (tokenizer, bert) = rayon::join(
             || load_tokenizer(config.text.max_tokens),
             || Bert::load(&weights, &config.text),
@@ -117,21 +115,4 @@ fn tokenizer_error(error: tokenizers::Error) -> EncoderError {
         model: NAME.to_owned(),
         message: error.to_string(),
     }
-}
-
-/// Cuts `sequences` into runs of about [`BATCH_TOKENS`] tokens.
-fn batches(sequences: &[Vec<u32>]) -> Vec<&[Vec<u32>]> {
-    let mut batches = Vec::new();
-    let (mut start, mut tokens) = (0, 0);
-    for (end, sequence) in sequences.iter().enumerate() {
-        if end > start && tokens + sequence.len() > BATCH_TOKENS {
-            batches.push(&sequences[start..end]);
-            (start, tokens) = (end, 0);
-        }
-        tokens += sequence.len();
-    }
-    if start < sequences.len() {
-        batches.push(&sequences[start..]);
-    }
-    batches
 }

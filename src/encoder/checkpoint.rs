@@ -1,0 +1,216 @@
+//! A model's directory: its files, and what tells it from others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+use safetensors::SafeTensors;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::weights::Weights;
+use super::{EncoderError, Fingerprint};
+
+/// The weights in one file, as transformers saves them.
+const SINGLE: &str = "model.safetensors";
+/// The list of the files of larger models.
+const INDEX: &str = "model.safetensors.index.json";
+/// The weights in one file, as open_clip saves them.
+const OPEN_CLIP: &str = "open_clip_model.safetensors";
+/// Files besides the weights that change what comes out.
+const SETTINGS: [&str; 6] = [
+    "config.json",
+    "open_clip_config.json",
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+];
+/// The largest settings file that is read, in bytes. The longest known, a tokenizer of 256,000 words, has 34 MB.
+const LARGEST_SETTINGS: u64 = 256 << 20;
+/// Bytes of each tensor that the fingerprint covers.
+const SAMPLE: usize = 256;
+
+/// A model's directory. Nothing is read before it is asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Checkpoint {
+    dir: PathBuf,
+    name: String,
+}
+
+/// model.safetensors.index.json: which file holds which tensor.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Checkpoint {
+    /// The model in `dir`, which is remembered as an absolute path, so that it is found from another working directory.
+    ///
+    /// # Errors
+    /// [`EncoderError::ModelFile`] where it is no directory that can be read, or its path is not Unicode. The other
+    /// methods give the same error for the directory's files.
+    pub(super) fn open(dir: &Path) -> Result<Self, EncoderError> {
+        let failed = |message: String| EncoderError::ModelFile {
+            path: dir.to_owned(),
+            message,
+        };
+        let absolute = std::path::absolute(dir).map_err(|error| failed(error.to_string()))?;
+        fs::read_dir(&absolute).map_err(|error| failed(format!("the model's directory cannot be read: {error}")))?;
+        match absolute.to_str() {
+            Some(name) => Ok(Self {
+                name: name.to_owned(),
+                dir: absolute,
+            }),
+            None => Err(failed("the path of a model's directory must be Unicode".to_owned())),
+        }
+    }
+
+    /// The directory's absolute path.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// An error about `file`.
+    pub(super) fn error(&self, file: &str, message: impl Into<String>) -> EncoderError {
+        EncoderError::ModelFile {
+            path: self.dir.join(file),
+            message: message.into(),
+        }
+    }
+
+    /// Whether there is such a file. One that cannot be looked at counts, so that reading it gives the cause.
+    pub(super) fn has(&self, file: &str) -> bool {
+        !fs::metadata(self.dir.join(file)).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    }
+
+    /// Whether the weights are there as transformers saves them.
+    pub(super) fn has_weights(&self) -> bool {
+        self.has(SINGLE) || self.has(INDEX)
+    }
+
+    /// Whether the weights are there as open_clip saves them.
+    pub(super) fn has_open_clip_weights(&self) -> bool {
+        self.has(OPEN_CLIP)
+    }
+
+    /// The content of a settings file.
+    pub(super) fn read(&self, file: &str) -> Result<Vec<u8>, EncoderError> {
+        let path = self.dir.join(file);
+        let failed = |error: std::io::Error| self.error(file, describe(&error));
+        let size = fs::metadata(&path).map_err(failed)?.len();
+        if size > LARGEST_SETTINGS {
+            return Err(self.error(file, format!("{size} bytes are too many for such a file")));
+        }
+        fs::read(&path).map_err(failed)
+    }
+
+    /// A settings file of JSON.
+    pub(super) fn json<T: DeserializeOwned>(&self, file: &str) -> Result<T, EncoderError> {
+        serde_json::from_slice(&self.read(file)?).map_err(|error| self.error(file, error.to_string()))
+    }
+
+    /// A settings file of JSON that need not be there.
+    pub(super) fn optional_json<T: DeserializeOwned>(&self, file: &str) -> Result<Option<T>, EncoderError> {
+        if self.has(file) {
+            self.json(file).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Maps the weights and reads their headers.
+    ///
+    /// # Errors
+    /// [`EncoderError::ModelFile`] or [`EncoderError::Weights`], which name the file.
+    pub(super) fn weights(&self) -> Result<Weights, EncoderError> {
+        let maps: Vec<_> = self
+            .weight_files()?
+            .into_iter()
+            .map(|file| Ok((file.clone(), self.map(&file)?)))
+            .collect::<Result<_, EncoderError>>()?;
+        Weights::parse(&self.name, maps)
+    }
+
+    /// BLAKE3 over the settings files that exist, each as its name and content, and over the weights files, each as its
+    /// length, its header and 256 bytes from the middle of every tensor. Each part is preceded by its length.
+    ///
+    /// Hashing all the weights would take seconds at every start. The sample tells trained models apart, since training
+    /// changes every tensor; it does not protect against changes made to stay unseen.
+    pub(super) fn fingerprint(&self) -> Result<Fingerprint, EncoderError> {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |part: &[u8]| {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+        };
+        for file in SETTINGS.into_iter().filter(|file| self.has(file)) {
+            add(file.as_bytes());
+            add(&self.read(file)?);
+        }
+        for file in self.weight_files()? {
+            let map = self.map(&file)?;
+            // Reading ahead would read most of the file. A system that cannot be told is slower and not wrong.
+            #[cfg(unix)]
+            let _ = map.advise(memmap2::Advice::Random);
+            let (header, metadata) = SafeTensors::read_metadata(&map).map_err(|error| EncoderError::Weights {
+                model: self.name.clone(),
+                message: format!("{file}: {error}"),
+            })?;
+            let (header, data) = map.split_at_checked(size_of::<u64>() + header).unwrap_or((&map, &[]));
+            add(&(map.len() as u64).to_le_bytes());
+            add(header);
+            for name in metadata.offset_keys() {
+                let tensor = metadata.info(&name).map(|info| info.data_offsets);
+                let tensor = tensor.and_then(|(start, end)| data.get(start..end)).unwrap_or_default();
+                let middle = tensor.len().saturating_sub(SAMPLE) / 2;
+                add(&tensor[middle..(middle + SAMPLE).min(tensor.len())]);
+            }
+        }
+        Ok(Fingerprint(*hasher.finalize().as_bytes()))
+    }
+
+    /// Names of the files that hold the weights.
+    fn weight_files(&self) -> Result<Vec<String>, EncoderError> {
+        if self.has(SINGLE) {
+            return Ok(vec![SINGLE.to_owned()]);
+        }
+        if self.has(INDEX) {
+            let index: Index = self.json(INDEX)?;
+            let files: BTreeSet<String> = index.weight_map.into_values().collect();
+            // An index comes from outside, and must not lead out of its directory.
+            let outside = |file: &&String| Path::new(file).file_name() != Some(file.as_ref());
+            return match files.iter().find(outside) {
+                Some(file) => Err(self.error(INDEX, format!("'{file}' is not the name of a file beside it"))),
+                None => Ok(files.into_iter().collect()),
+            };
+        }
+        if self.has(OPEN_CLIP) {
+            return Ok(vec![OPEN_CLIP.to_owned()]);
+        }
+        Err(self.error(
+            SINGLE,
+            "the model's weights are missing; they are read from safetensors files, never from pickles (.bin, .pt)",
+        ))
+    }
+
+    fn map(&self, file: &str) -> Result<Mmap, EncoderError> {
+        let failed = |error: std::io::Error| self.error(file, describe(&error));
+        let opened = File::open(self.dir.join(file)).map_err(failed)?;
+        // SAFETY: the map is only read, and every value of its bytes is valid. It must not change meanwhile: a model's
+        // files are not written by this program, and whoever replaces them by renaming leaves the mapped ones as they
+        // were.
+        unsafe { Mmap::map(&opened) }.map_err(failed)
+    }
+}
+
+/// What is wrong with a file, and what to do.
+fn describe(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "the file is missing; a model's directory must be complete".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

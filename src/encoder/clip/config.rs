@@ -1,0 +1,239 @@
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::encoder::checkpoint::Checkpoint;
+use crate::encoder::ops::Activation;
+use crate::encoder::towers::{TextConfig, TransformerConfig, VisionConfig, in_range, over_defaults};
+use crate::encoder::{EncoderError, Filter, Fit, Preprocess};
+
+const CONFIG: &str = "config.json";
+const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
+
+/// What a CLIP model is made of.
+#[derive(Debug)]
+pub(super) struct ClipConfig {
+    /// Length of the vectors.
+    pub(super) dim: usize,
+    pub(super) vision: VisionConfig,
+    pub(super) text: TextConfig,
+    pub(super) end_of_text: EndOfText,
+    pub(super) preprocess: Preprocess,
+}
+
+/// Which of a text's tokens ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EndOfText {
+    /// The first of this id.
+    Id(u32),
+    /// The first of the largest id, as in OpenAI's code, whose vocabulary ends with the end of text.
+    LargestId,
+}
+
+impl EndOfText {
+    /// Its position in `ids`; 0 where there is none, as in transformers.
+    pub(super) fn position(self, ids: &[u32]) -> usize {
+        let end = match self {
+            Self::Id(id) => Some(id),
+            Self::LargestId => ids.iter().copied().max(),
+        };
+        ids.iter().position(|id| Some(*id) == end).unwrap_or(0)
+    }
+}
+
+/// config.json. Old files carry the towers' settings a second time, under names that end in `_dict`, and where they do,
+/// transformers takes those.
+#[derive(Deserialize)]
+struct Transformers {
+    text_config: Option<Value>,
+    text_config_dict: Option<Value>,
+    vision_config: Option<Value>,
+    vision_config_dict: Option<Value>,
+    #[serde(default = "default_dim")]
+    projection_dim: usize,
+}
+
+/// The settings of the text tower that are not sizes.
+#[derive(Deserialize)]
+struct Tokens {
+    eos_token_id: u32,
+}
+
+fn default_dim() -> usize {
+    512
+}
+
+/// transformers' `CLIPTextConfig`.
+fn text_defaults() -> Value {
+    json!({
+        "vocab_size": 49_408, "hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 12,
+        "num_attention_heads": 8, "max_position_embeddings": 77, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
+        "eos_token_id": 49_407,
+    })
+}
+
+/// transformers' `CLIPVisionConfig`.
+fn vision_defaults() -> Value {
+    json!({
+        "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
+        "image_size": 224, "patch_size": 32, "hidden_act": "quick_gelu", "layer_norm_eps": 1e-5,
+    })
+}
+
+impl ClipConfig {
+    /// Reads config.json and preprocessor_config.json.
+    pub(super) fn read(checkpoint: &Checkpoint) -> Result<Self, EncoderError> {
+        /// Before version 4.31 transformers wrote this id whatever the tokenizer's was, and looked for the largest.
+        const LEGACY_END: u32 = 2;
+        let failed = |message: String| checkpoint.error(CONFIG, message);
+        let config: Transformers = checkpoint.json(CONFIG)?;
+        let text = over_defaults(text_defaults(), config.text_config_dict.or(config.text_config));
+        let vision = over_defaults(vision_defaults(), config.vision_config_dict.or(config.vision_config));
+        let wrong = |part: &str, error: serde_json::Error| failed(format!("{part}: {error}"));
+        let tokens = Tokens::deserialize(&text).map_err(|error| wrong("text_config", error))?;
+        let text = TextConfig::deserialize(text).map_err(|error| wrong("text_config", error))?;
+        let vision = VisionConfig::deserialize(vision).map_err(|error| wrong("vision_config", error))?;
+        Self {
+            dim: config.projection_dim,
+            vision,
+            text,
+            end_of_text: match tokens.eos_token_id {
+                LEGACY_END => EndOfText::LargestId,
+                id => EndOfText::Id(id),
+            },
+            preprocess: Preprocess::clip(vision.image_size as u32),
+        }
+        .checked(CONFIG, checkpoint)?
+        .with_preprocessor(checkpoint)
+    }
+
+    /// Reads open_clip_config.json, and preprocessor_config.json where there is one.
+    pub(super) fn read_open_clip(checkpoint: &Checkpoint) -> Result<Self, EncoderError> {
+        let config: OpenClip = checkpoint.json(OPEN_CLIP_CONFIG)?;
+        let model = config.model_cfg;
+        let activation = if model.quick_gelu {
+            Activation::QuickGelu
+        } else {
+            Activation::Gelu
+        };
+        let transformer = |width: usize, layers: usize, heads: usize, ratio: f64| TransformerConfig {
+            width,
+            inner: (width as f64 * ratio) as usize,
+            layers,
+            heads,
+            activation,
+            epsilon: 1e-5,
+        };
+        let (vision, text) = (model.vision_cfg, model.text_cfg);
+        let size = vision.image_size;
+        let mut preprocess = Preprocess::clip(size as u32);
+        if let Some(given) = config.preprocess_cfg {
+            preprocess.mean = given.mean.unwrap_or(preprocess.mean);
+            preprocess.std = given.std.unwrap_or(preprocess.std);
+            preprocess.filter = given.interpolation;
+            if given.resize_mode == ResizeMode::Squash {
+                preprocess.fit = Fit::Squash;
+            }
+        }
+        let heads = vision.width / vision.head_width.max(1);
+        Self {
+            dim: model.embed_dim,
+            vision: VisionConfig {
+                transformer: transformer(vision.width, vision.layers, heads, vision.mlp_ratio),
+                image_size: size,
+                patch_size: vision.patch_size,
+            },
+            text: TextConfig {
+                transformer: transformer(text.width, text.layers, text.heads, text.mlp_ratio),
+                vocabulary: text.vocab_size,
+                longest: text.context_length,
+            },
+            end_of_text: EndOfText::LargestId,
+            preprocess,
+        }
+        .checked(OPEN_CLIP_CONFIG, checkpoint)
+    }
+
+    fn checked(self, file: &str, checkpoint: &Checkpoint) -> Result<Self, EncoderError> {
+        let failed = |part: &str, message: String| checkpoint.error(file, format!("{part}: {message}"));
+        self.text.check().map_err(|message| failed("text tower", message))?;
+        self.vision.check().map_err(|message| failed("image tower", message))?;
+        in_range("length of the vectors", self.dim).map_err(|message| failed("projection", message))?;
+        Ok(self)
+    }
+
+    fn with_preprocessor(self, checkpoint: &Checkpoint) -> Result<Self, EncoderError> {
+        let preprocess = self.preprocess.with_config(checkpoint)?;
+        Ok(Self { preprocess, ..self })
+    }
+}
+
+/// open_clip_config.json of a Vision Transformer of open_clip's own. A tower's field that is not known here might change
+/// what the tower computes, and is refused.
+#[derive(Deserialize)]
+struct OpenClip {
+    model_cfg: OpenClipModel,
+    preprocess_cfg: Option<OpenClipPreprocess>,
+}
+
+#[derive(Deserialize)]
+struct OpenClipModel {
+    embed_dim: usize,
+    #[serde(default)]
+    quick_gelu: bool,
+    vision_cfg: OpenClipVision,
+    text_cfg: OpenClipText,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenClipVision {
+    image_size: usize,
+    layers: usize,
+    width: usize,
+    patch_size: usize,
+    #[serde(default = "default_head_width")]
+    head_width: usize,
+    #[serde(default = "default_ratio")]
+    mlp_ratio: f64,
+    /// Of training alone.
+    #[serde(rename = "patch_dropout")]
+    _patch_dropout: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenClipText {
+    context_length: usize,
+    vocab_size: usize,
+    width: usize,
+    heads: usize,
+    layers: usize,
+    #[serde(default = "default_ratio")]
+    mlp_ratio: f64,
+}
+
+#[derive(Deserialize)]
+struct OpenClipPreprocess {
+    mean: Option<[f32; 3]>,
+    std: Option<[f32; 3]>,
+    #[serde(default)]
+    interpolation: Filter,
+    #[serde(default)]
+    resize_mode: ResizeMode,
+}
+
+#[derive(Default, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum ResizeMode {
+    #[default]
+    Shortest,
+    Squash,
+}
+
+fn default_head_width() -> usize {
+    64
+}
+
+fn default_ratio() -> f64 {
+    4.0
+}

@@ -1,0 +1,69 @@
+//! Token sequences of a batch: how they are packed, and how they become vectors.
+
+use super::EncoderError;
+use super::weights::{Table, Weights};
+
+/// Tokens of one batch: enough rows to make the matrix products efficient, few enough that their results stay in cache.
+pub(super) const BATCH_TOKENS: usize = 512;
+
+/// Embeddings of words and of positions, left where they are in the file: of tens of thousands of words a text needs a
+/// few.
+pub(super) struct TokenEmbedding {
+    words: Table,
+    positions: Table,
+    width: usize,
+}
+
+impl TokenEmbedding {
+    /// Locates the tables `words`, of `vocabulary` rows, and `positions`, of `longest` rows, both of `width` columns.
+    pub(super) fn load(
+        weights: &Weights,
+        (words, vocabulary): (&str, usize),
+        (positions, longest): (&str, usize),
+        width: usize,
+    ) -> Result<Self, EncoderError> {
+        Ok(Self {
+            words: weights.table(words, vocabulary, width)?,
+            positions: weights.table(positions, longest, width)?,
+            width,
+        })
+    }
+
+    /// Word plus position embeddings `[tokens, width]` of `tokens`, the ids of sequences of `lengths` one after another;
+    /// `None` where an id or a position is outside the model.
+    pub(super) fn embed(&self, tokens: &[u32], lengths: &[usize]) -> Option<Vec<f32>> {
+        let mut values = Vec::with_capacity(tokens.len() * self.width);
+        let mut position_row = Vec::with_capacity(self.width);
+        let positions = lengths.iter().flat_map(|length| 0..*length);
+        for (token, position) in tokens.iter().zip(positions) {
+            position_row.clear();
+            let start = values.len();
+            if !self.words.append_row(*token as usize, &mut values)
+                || !self.positions.append_row(position, &mut position_row)
+            {
+                return None;
+            }
+            for (value, position) in values[start..].iter_mut().zip(&position_row) {
+                *value += position;
+            }
+        }
+        Some(values)
+    }
+}
+
+/// Cuts `sequences` into runs of about [`BATCH_TOKENS`] tokens.
+pub(super) fn batches(sequences: &[Vec<u32>]) -> Vec<&[Vec<u32>]> {
+    let mut batches = Vec::new();
+    let (mut start, mut tokens) = (0, 0);
+    for (end, sequence) in sequences.iter().enumerate() {
+        if end > start && tokens + sequence.len() > BATCH_TOKENS {
+            batches.push(&sequences[start..end]);
+            (start, tokens) = (end, 0);
+        }
+        tokens += sequence.len();
+    }
+    if start < sequences.len() {
+        batches.push(&sequences[start..]);
+    }
+    batches
+}
