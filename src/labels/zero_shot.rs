@@ -3,7 +3,7 @@
 use clipdex_index::{ItemId, VectorSet};
 
 use super::LabelError;
-use crate::encoder::Identity;
+use crate::encoder::{Family, Identity};
 
 /// One label's chance for one image.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,7 +12,7 @@ pub struct Prediction {
     pub label: ItemId,
     /// Cosine of image and label, -1 to 1.
     pub cosine: f32,
-    /// Softmax over the whole bank, 0 to 1.
+    /// 0 to 1: softmax over the whole bank, or for SigLIP a sigmoid of this label alone.
     pub probability: f32,
 }
 
@@ -38,7 +38,16 @@ impl ZeroShot {
             labels: self.labels.dim,
             image: image.len(),
         })?;
-        let probabilities = softmax(&cosines, self.encoder.logit_scale);
+        let Identity {
+            family,
+            logit_scale,
+            logit_bias,
+            ..
+        } = self.encoder;
+        let probabilities = match family {
+            Family::Starter | Family::Clip => softmax(&cosines, logit_scale),
+            Family::Siglip => sigmoid(&cosines, logit_scale, logit_bias),
+        };
         let mut predictions: Vec<_> = (self.labels.ids.iter().zip(cosines).zip(probabilities))
             .map(|((&label, cosine), probability)| Prediction {
                 label,
@@ -63,6 +72,12 @@ fn softmax(cosines: &[f32], scale: f32) -> Vec<f32> {
     let weight = |cosine: &f32| f64::from(scale * (cosine - largest)).exp();
     let total: f64 = cosines.iter().map(weight).sum();
     cosines.iter().map(|cosine| (weight(cosine) / total) as f32).collect()
+}
+
+/// Each label's probability by itself, as SigLIP is trained (Zhai et al., ICCV 2023): several may be near 1, or none.
+fn sigmoid(cosines: &[f32], scale: f32, bias: f32) -> Vec<f32> {
+    let probability = |cosine: &f32| 1.0 / (1.0 + (-(scale * cosine + bias)).exp());
+    cosines.iter().map(probability).collect()
 }
 
 #[cfg(test)]
@@ -98,6 +113,19 @@ mod tests {
         let expected = weights[0] / weights.iter().sum::<f64>();
         let first = bank().classify(&[1.0, 0.0], 1).unwrap()[0];
         assert!((f64::from(first.probability) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn siglip_judges_each_label_by_itself() {
+        let mut bank = bank();
+        bank.encoder.family = Family::Siglip;
+        bank.encoder.logit_scale = 10.0;
+        bank.encoder.logit_bias = -5.0;
+        let found = bank.classify(&[0.6, 0.8], 4).unwrap();
+        let expected = [1.0f32, 1.0, 0.6, -0.6].map(|cosine| 1.0 / (1.0 + (5.0 - 10.0 * cosine).exp()));
+        for (prediction, expected) in found.iter().zip(expected) {
+            assert!((prediction.probability - expected).abs() < 1e-5);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod encoding;
 mod hostile;
 mod incremental;
 mod labels;
+mod models;
 mod output;
 mod sandbox;
 mod searching;

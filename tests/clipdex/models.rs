@@ -1,0 +1,57 @@
+//! Models from directories: the library remembers its own, and takes no other's vectors.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::sandbox::{Sandbox, counts};
+
+/// A CLIP model of random weights, small enough to be quick.
+fn copy_model(to: PathBuf) -> PathBuf {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/clip-gelu");
+    fs::create_dir(&to).unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+    to
+}
+
+#[test]
+fn a_library_keeps_to_the_model_it_was_made_with() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg", "dress-1.jpg"]);
+    let model = copy_model(sandbox.photos().with_file_name("model"));
+    sandbox.ok(["index", "photos", "--model", "model"]);
+    let own = sandbox.ok(["search", "photos/cat.jpg", "--paths", "-k", "1"]);
+    assert!(own.ends_with("cat.jpg\n"), "no --model is needed afterwards: {own}");
+
+    let other = sandbox.run(["index", "photos", "--model", "starter"]);
+    assert_eq!(other.code, Some(2));
+    assert!(
+        other.stderr.contains("starter") && other.stderr.contains("--library"),
+        "{}",
+        other.stderr
+    );
+    assert_eq!(sandbox.json(["status", "--json"])["dim"], 32);
+
+    let moved = model.with_file_name("moved");
+    fs::rename(&model, &moved).unwrap();
+    assert_eq!(sandbox.run(["index", "photos"]).code, Some(2));
+    let summary = sandbox.json(["index", "photos", "--json", "--model", "moved"]);
+    assert_eq!(
+        counts(&summary[0]),
+        [("unchanged", 2)],
+        "the same weights in another place are the same model"
+    );
+}
+
+#[test]
+fn a_damaged_model_is_explained() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg"]);
+    let model = copy_model(sandbox.photos().with_file_name("model"));
+    let weights = model.join("model.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
+    let run = sandbox.run(["index", "photos", "--model", "model"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("model.safetensors"), "{}", run.stderr);
+    assert_eq!(sandbox.run(["index", "photos", "--model", "./missing"]).code, Some(2));
+}
