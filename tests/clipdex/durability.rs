@@ -96,10 +96,8 @@ fn ctrl_c_keeps_what_was_committed() {
         wait_for_commit(&sandbox, &mut child, 1),
         "the run is long enough to be interrupted"
     );
-    let signal = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
+    let kill = format!("kill -INT {}", child.id());
+    let signal = Command::new("bash").args(["-c", &kill]).status().unwrap();
     assert!(signal.success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));

@@ -44,6 +44,20 @@ fn a_library_keeps_to_the_model_it_was_made_with() {
 }
 
 #[test]
+fn a_directory_is_described() {
+    let sandbox = Sandbox::new();
+    copy_model(sandbox.photos().with_file_name("model"));
+    let info = sandbox.json(["models", "info", "model", "--json"]);
+    assert_eq!(
+        (info["family"].as_str(), info["dim"].as_u64()),
+        (Some("clip"), Some(32))
+    );
+    assert!(Path::new(info["name"].as_str().unwrap()).is_absolute());
+    assert!(sandbox.ok(["models", "info", "starter"]).contains("384"));
+    assert_eq!(sandbox.run(["models", "info", "unheard-of"]).code, Some(2));
+}
+
+#[test]
 fn a_damaged_model_is_explained() {
     let sandbox = Sandbox::with_samples(&["cat.jpg"]);
     let model = copy_model(sandbox.photos().with_file_name("model"));
