@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/setup.sh
-echo "try: building (about 20 minutes the first time, most of it RocksDB)"
+echo "try: building (up to half an hour the first time, most of it RocksDB)"
 cargo build --release --locked -p clipdex
 
 target=${CARGO_TARGET_DIR:-target}
