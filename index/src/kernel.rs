@@ -3,6 +3,8 @@
 //! The portable version keeps sixteen running sums, which compilers turn into vector instructions; on x86-64 with
 //! AVX2, FMA and F16C, found at run time, a hand-written version is used.
 
+#![allow(unsafe_code, reason = "vector instructions, once they are detected")]
+
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 

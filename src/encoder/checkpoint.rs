@@ -1,5 +1,7 @@
 //! A model's directory: its files, and what tells it from others.
 
+#![allow(unsafe_code, reason = "memory mapping")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::ErrorKind;

@@ -1,5 +1,7 @@
 //! Opening a segment file: a memory map and checks of its header.
 
+#![allow(unsafe_code, reason = "memory mapping")]
+
 use std::fs::File;
 use std::path::Path;
 

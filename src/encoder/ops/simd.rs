@@ -1,3 +1,5 @@
+#![allow(unsafe_code, reason = "vector instructions, once they are detected")]
+
 /// An inner loop that is written once and compiled for several instruction sets.
 ///
 /// `run` must be `#[inline(always)]`, as must everything hot that it calls, so that the code ends up inside the function
