@@ -36,6 +36,16 @@ def randomise(model):
     return model.eval()
 
 
+def randomise_statistics(model):
+    """Replaces what batch norms subtract and divide by: a new model's are 0 and 1, which hardly need be read."""
+    generator = torch.Generator().manual_seed(11)
+    for name, tensor in sorted(model.named_buffers()):
+        if name.endswith("running_mean"):
+            tensor.copy_(torch.randn(tensor.shape, generator=generator) * 0.3)
+        elif name.endswith("running_var"):
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) * 2.0 + 0.3)
+
+
 def pixels(size):
     return torch.randn((3, 3, size, size), generator=torch.Generator().manual_seed(8))
 
@@ -151,29 +161,42 @@ def siglip2():
 
 
 @torch.no_grad()
-def open_clip_model():
+def open_clip_model(name, settings):
     """open_clip's own names and files."""
     from open_clip.model import CLIP
 
-    settings = {
-        "embed_dim": 40,
-        "quick_gelu": True,
-        "vision_cfg": {"image_size": 32, "layers": 2, "width": 48, "head_width": 24, "patch_size": 8, "mlp_ratio": 3.0},
-        "text_cfg": {"context_length": 16, "vocab_size": VOCABULARY, "width": 32, "heads": 2, "layers": 2},
-    }
-    directory = fresh("open-clip")
+    directory = fresh(name)
     model = randomise(CLIP(**settings))
+    randomise_statistics(model)
     weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items() if name != "attn_mask"}
     save_file(weights, directory / "open_clip_model.safetensors")
     (directory / "open_clip_config.json").write_text(json.dumps({"model_cfg": settings}, indent=2) + "\n")
-    pixel_values, input_ids = pixels(32), clip_ids([1, 4, 14], 16, 0)
+    pixel_values, input_ids = pixels(settings["vision_cfg"]["image_size"]), clip_ids([1, 4, 14], 16, 0)
     write_reference(
         directory, pixel_values, input_ids, model.encode_image(pixel_values), model.encode_text(input_ids)
     )
+
+
+OPEN_CLIP_TEXT = {"context_length": 16, "vocab_size": VOCABULARY, "width": 32, "heads": 2, "layers": 2}
+
+
+def open_clip():
+    """A Vision Transformer."""
+    vision = {"image_size": 32, "layers": 2, "width": 48, "head_width": 24, "patch_size": 8, "mlp_ratio": 3.0}
+    settings = {"embed_dim": 40, "quick_gelu": True, "vision_cfg": vision, "text_cfg": OPEN_CLIP_TEXT}
+    open_clip_model("open-clip", settings)
+
+
+def open_clip_resnet():
+    """A ResNet with attention pooling; one stage has a block that keeps the size and the channels."""
+    vision = {"image_size": 64, "layers": [1, 2, 1, 1], "width": 4, "head_width": 16, "patch_size": None}
+    settings = {"embed_dim": 40, "quick_gelu": True, "vision_cfg": vision, "text_cfg": OPEN_CLIP_TEXT}
+    open_clip_model("open-clip-resnet", settings)
 
 
 if __name__ == "__main__":
     clip_legacy_sharded()
     clip_f16()
     siglip2()
-    open_clip_model()
+    open_clip()
+    open_clip_resnet()

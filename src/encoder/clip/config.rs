@@ -1,6 +1,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::resnet::ResNetConfig;
 use crate::encoder::checkpoint::Checkpoint;
 use crate::encoder::ops::Activation;
 use crate::encoder::towers::{TextConfig, TransformerConfig, VisionConfig, in_range, over_defaults};
@@ -14,10 +15,35 @@ const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
 pub(super) struct ClipConfig {
     /// Length of the vectors.
     pub(super) dim: usize,
-    pub(super) vision: VisionConfig,
+    pub(super) vision: ImageTower,
     pub(super) text: TextConfig,
     pub(super) end_of_text: EndOfText,
     pub(super) preprocess: Preprocess,
+}
+
+/// The kinds of image tower.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum ImageTower {
+    Transformer(VisionConfig),
+    ResNet(ResNetConfig),
+}
+
+impl ImageTower {
+    /// Side of the square input in pixels.
+    pub(super) fn image_size(&self) -> usize {
+        match self {
+            Self::Transformer(config) => config.image_size,
+            Self::ResNet(config) => config.image_size,
+        }
+    }
+
+    /// Says what makes the tower's sizes impossible, where anything does.
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Transformer(config) => config.check(),
+            Self::ResNet(config) => config.check(),
+        }
+    }
 }
 
 /// Which of a text's tokens ends it.
@@ -94,7 +120,7 @@ impl ClipConfig {
         let vision = VisionConfig::deserialize(vision).map_err(|error| wrong("vision_config", error))?;
         Self {
             dim: config.projection_dim,
-            vision,
+            vision: ImageTower::Transformer(vision),
             text,
             end_of_text: match tokens.eos_token_id {
                 LEGACY_END => EndOfText::LargestId,
@@ -134,14 +160,29 @@ impl ClipConfig {
                 preprocess.fit = Fit::Squash;
             }
         }
-        let heads = vision.width / vision.head_width.max(1);
+        let vision = match vision.layers {
+            OpenClipLayers::Transformer(layers) => {
+                let heads = vision.width / vision.head_width.max(1);
+                let patch_size = vision.patch_size.ok_or_else(|| {
+                    let message = "vision_cfg: patch_size is missing; a Vision Transformer has one";
+                    checkpoint.error(OPEN_CLIP_CONFIG, message.to_owned())
+                })?;
+                ImageTower::Transformer(VisionConfig {
+                    transformer: transformer(vision.width, layers, heads, vision.mlp_ratio),
+                    image_size: size,
+                    patch_size,
+                })
+            }
+            OpenClipLayers::ResNet(blocks) => ImageTower::ResNet(ResNetConfig {
+                image_size: size,
+                width: vision.width,
+                blocks,
+                head_width: vision.head_width,
+            }),
+        };
         Self {
             dim: model.embed_dim,
-            vision: VisionConfig {
-                transformer: transformer(vision.width, vision.layers, heads, vision.mlp_ratio),
-                image_size: size,
-                patch_size: vision.patch_size,
-            },
+            vision,
             text: TextConfig {
                 transformer: transformer(text.width, text.layers, text.heads, text.mlp_ratio),
                 vocabulary: text.vocab_size,
@@ -167,7 +208,7 @@ impl ClipConfig {
     }
 }
 
-/// open_clip_config.json of a Vision Transformer of open_clip's own. A tower's field that is not known here might change
+/// open_clip_config.json of a model whose towers are open_clip's own. A tower's field that is not known here might change
 /// what the tower computes, and is refused.
 #[derive(Deserialize)]
 struct OpenClip {
@@ -188,9 +229,10 @@ struct OpenClipModel {
 #[serde(deny_unknown_fields)]
 struct OpenClipVision {
     image_size: usize,
-    layers: usize,
+    layers: OpenClipLayers,
     width: usize,
-    patch_size: usize,
+    /// Of a Vision Transformer alone; ResNets' files say null.
+    patch_size: Option<usize>,
     #[serde(default = "default_head_width")]
     head_width: usize,
     #[serde(default = "default_ratio")]
@@ -198,6 +240,17 @@ struct OpenClipVision {
     /// Of training alone.
     #[serde(rename = "patch_dropout")]
     _patch_dropout: Option<f64>,
+}
+
+/// What the layers are tells which tower it is.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "layers must be the number of a Vision Transformer's layers, or the four numbers of a ResNet's blocks"
+)]
+enum OpenClipLayers {
+    Transformer(usize),
+    ResNet([usize; 4]),
 }
 
 #[derive(Deserialize)]

@@ -1,21 +1,24 @@
-//! CLIP (Radford et al., 2021) with a Vision Transformer: checkpoints of OpenAI, LAION, DataComp, MetaCLIP and TinyCLIP,
-//! in the files of transformers' `CLIPModel` or of open_clip.
+//! CLIP (Radford et al., 2021): checkpoints of OpenAI, LAION, DataComp, MetaCLIP and TinyCLIP, in the files of
+//! transformers' `CLIPModel` or of open_clip. The image tower is a Vision Transformer or, in open_clip's files, a ResNet.
 
 mod config;
 mod names;
+mod resnet;
 
 use std::borrow::Cow;
 
 use candle_core::{Result as TensorResult, Tensor};
 
-use self::config::{ClipConfig, EndOfText};
+use self::config::{ClipConfig, EndOfText, ImageTower};
 use self::names::Names;
+use self::resnet::{ResNet, ResNetConfig, ResNetImageEncoder};
 use super::checkpoint::Checkpoint;
 use super::models::FamilyModel;
 use super::ops::Norm;
 use super::tokenizer::TextTokenizer;
 use super::towers::{
-    Pool, Projection, Sequences, TextTower, TowerImageEncoder, TowerTextEncoder, VisionTower, load_norm, rows_at,
+    Pool, Projection, Sequences, TextTower, TowerImageEncoder, TowerTextEncoder, VisionConfig, VisionTower, load_norm,
+    rows_at,
 };
 use super::weights::Weights;
 use super::{EncoderError, Family, Identity, ImageEncoder, TextEncoder};
@@ -53,7 +56,7 @@ impl ClipModel {
             // Stored as its logarithm.
             logit_scale: checkpoint.weights()?.scalar("logit_scale")?.exp(),
             logit_bias: 0.0,
-            image_size: config.vision.image_size,
+            image_size: config.vision.image_size(),
             fingerprint: checkpoint.fingerprint()?,
         };
         Ok(Self {
@@ -91,9 +94,8 @@ impl ClipModel {
         })
     }
 
-    fn load_image(&self) -> Result<TowerImageEncoder<ClassToken>, EncoderError> {
-        let (config, names) = (&self.config.vision, self.names);
-        let weights = self.checkpoint.weights()?;
+    fn load_transformer(&self, config: &VisionConfig) -> Result<TowerImageEncoder<ClassToken>, EncoderError> {
+        let (weights, names) = (self.checkpoint.weights()?, self.names);
         let tower = VisionTower::load(&weights, config, &names.vision)?;
         Ok(TowerImageEncoder {
             identity: self.identity.clone(),
@@ -106,6 +108,15 @@ impl ClipModel {
             tower,
         })
     }
+
+    fn load_resnet(&self, config: &ResNetConfig) -> Result<ResNetImageEncoder, EncoderError> {
+        let weights = self.checkpoint.weights()?;
+        Ok(ResNetImageEncoder {
+            identity: self.identity.clone(),
+            preprocess: self.config.preprocess,
+            network: ResNet::load(&weights, config, self.config.dim)?,
+        })
+    }
 }
 
 impl FamilyModel for ClipModel {
@@ -114,7 +125,10 @@ impl FamilyModel for ClipModel {
     }
 
     fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>, EncoderError> {
-        Ok(Box::new(self.load_image()?))
+        Ok(match &self.config.vision {
+            ImageTower::Transformer(config) => Box::new(self.load_transformer(config)?),
+            ImageTower::ResNet(config) => Box::new(self.load_resnet(config)?),
+        })
     }
 
     fn text_encoder(&self) -> Result<Box<dyn TextEncoder>, EncoderError> {

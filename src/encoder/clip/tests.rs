@@ -17,7 +17,7 @@ const FIXTURES: [&str; 4] = [
 
 /// What this program makes of the fixture's inputs with the model in `dir`.
 fn embed(model: &ClipModel, reference: &Reference) -> (Embeddings, Embeddings) {
-    let images = model.load_image().unwrap();
+    let images = model.image_encoder().unwrap();
     let images = images.embed(&reference.pixels.iter().collect::<Vec<_>>()).unwrap();
     let texts = model.load_text().unwrap();
     let mut sequences = reference.ids.clone();
@@ -44,10 +44,12 @@ fn images_and_texts_embed_as_in_transformers() {
 
 #[test]
 fn images_and_texts_embed_as_in_open_clip() {
-    let dir = ModelDir::copy("made/open-clip");
-    let model = ClipModel::open_open_clip(dir.checkpoint()).unwrap();
-    assert_equals_reference(&model, &Reference::read("made/open-clip"));
-    assert_eq!(Model::open(dir.name()).unwrap().identity(), &model.identity);
+    for name in ["made/open-clip", "made/open-clip-resnet"] {
+        let dir = ModelDir::copy(name);
+        let model = ClipModel::open_open_clip(dir.checkpoint()).unwrap();
+        assert_equals_reference(&model, &Reference::read(name));
+        assert_eq!(Model::open(dir.name()).unwrap().identity(), &model.identity);
+    }
 }
 
 #[test]
@@ -178,6 +180,16 @@ fn a_setting_of_open_clip_that_is_not_known_is_refused() {
 }
 
 #[test]
+fn a_transformer_of_open_clip_needs_a_patch_size() {
+    let dir = ModelDir::copy("made/open-clip");
+    dir.edit_json("open_clip_config.json", |config| {
+        config["model_cfg"]["vision_cfg"]["patch_size"] = Value::Null;
+    });
+    let message = Model::open(dir.name()).unwrap_err().to_string();
+    assert!(message.contains("patch_size is missing"), "{message}");
+}
+
+#[test]
 fn open_clips_preprocessing_is_read() {
     let dir = ModelDir::copy("made/open-clip");
     dir.edit_json("open_clip_config.json", |config| {
@@ -199,23 +211,27 @@ fn what_config_json_leaves_out_is_as_in_transformers() {
     let dir = ModelDir::copy("clip-gelu");
     let read = |json: Value| {
         dir.write("config.json", json.to_string().as_bytes());
-        ClipConfig::read(&dir.checkpoint()).unwrap()
+        let config = ClipConfig::read(&dir.checkpoint()).unwrap();
+        let ImageTower::Transformer(vision) = config.vision else {
+            panic!("{:?}", config.vision)
+        };
+        (config, vision)
     };
-    let bare = read(json!({"model_type": "clip"}));
-    let (text, vision) = (bare.text.transformer, bare.vision.transformer);
+    let (bare, images) = read(json!({"model_type": "clip"}));
+    let (text, vision) = (bare.text.transformer, images.transformer);
     assert_eq!((bare.dim, bare.text.vocabulary, bare.text.longest), (512, 49_408, 77));
     assert_eq!((text.width, text.inner, text.layers, text.heads), (512, 2048, 12, 8));
     assert_eq!(
         (vision.width, vision.inner, vision.layers, vision.heads),
         (768, 3072, 12, 12)
     );
-    assert_eq!((bare.vision.image_size, bare.vision.patch_size), (224, 32));
+    assert_eq!((images.image_size, images.patch_size), (224, 32));
     assert_eq!(bare.end_of_text, EndOfText::Id(49_407));
-    let legacy = read(json!({
+    let (legacy, images) = read(json!({
         "text_config": null, "vision_config": {"patch_size": 16}, "vision_config_dict": {"patch_size": 14},
         "text_config_dict": {"hidden_size": 768, "num_attention_heads": 12},
     }));
-    assert_eq!((legacy.vision.patch_size, legacy.text.transformer.width), (14, 768));
+    assert_eq!((images.patch_size, legacy.text.transformer.width), (14, 768));
 }
 
 #[test]
@@ -261,7 +277,7 @@ fn a_text_depends_neither_on_its_batch_nor_on_what_is_cut() {
 #[test]
 fn an_image_of_another_size_is_refused() {
     let dir = ModelDir::copy("clip-gelu");
-    let encoder = ClipModel::open(dir.checkpoint()).unwrap().load_image().unwrap();
+    let encoder = ClipModel::open(dir.checkpoint()).unwrap().image_encoder().unwrap();
     let pixels = crate::encoder::Pixels {
         size: 32,
         data: vec![0.0; 3 * 32 * 32],
