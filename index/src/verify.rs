@@ -205,14 +205,7 @@ fn check_files(store: &Store, items: &BTreeMap<SpaceId, BTreeSet<ItemId>>, probl
 
 /// Entries of spaces that are not there.
 fn check_owners(store: &Store, items: &BTreeMap<SpaceId, BTreeSet<ItemId>>, problems: &mut Problems) -> Result<()> {
-    for cf in [
-        Cf::Items,
-        Cf::Keys,
-        Cf::Vectors,
-        Cf::ItemFiles,
-        Cf::Segments,
-        Cf::Unsealed,
-    ] {
+    for cf in Cf::OF_A_SPACE {
         let mut strays = 0;
         let mut scan = store.scan(cf, &[]);
         while let Some((key, _)) = scan.advance()? {

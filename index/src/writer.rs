@@ -116,14 +116,7 @@ impl Writer {
             let (_, _, root, rel) = keys::parse_item_file(key)?;
             changes.delete(Cf::Files, keys::file(root, rel));
         }
-        for cf in [
-            Cf::Items,
-            Cf::Keys,
-            Cf::Vectors,
-            Cf::ItemFiles,
-            Cf::Segments,
-            Cf::Unsealed,
-        ] {
+        for cf in Cf::OF_A_SPACE {
             changes.clear(cf, &prefix);
         }
         changes.delete(Cf::Spaces, prefix);

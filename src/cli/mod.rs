@@ -83,6 +83,13 @@ enum Outcome {
     Interrupted,
 }
 
+impl Outcome {
+    /// For a command that looks for something.
+    fn found(any: bool) -> Self {
+        if any { Self::Done } else { Self::Nothing }
+    }
+}
+
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         Self::from(match outcome {

@@ -17,6 +17,12 @@ impl Embeddings {
         Self { dim, data }
     }
 
+    /// Scales each of the rows of `dim` values that an encoder made to unit length.
+    pub(super) fn normalized(dim: usize, mut data: Vec<f32>) -> Self {
+        data.chunks_exact_mut(dim).for_each(normalize);
+        Self::from_rows(dim, data)
+    }
+
     /// Length of each vector.
     pub fn dim(&self) -> usize {
         self.dim

@@ -42,8 +42,11 @@ impl Known {
         }
         for entry in index.failures() {
             let (root, relative, record) = entry?;
+            if root != scope.root {
+                continue;
+            }
             let path = scope.root_dir.join(bytes_to_path(&relative)?);
-            if root == scope.root && path.starts_with(&scope.dir) {
+            if path.starts_with(&scope.dir) {
                 known.failures.insert(path, record);
             }
         }

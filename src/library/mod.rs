@@ -105,9 +105,14 @@ impl Library {
             .transpose()
     }
 
-    /// The files that show a photograph, absolute; several where it was copied.
-    pub fn files_of(&self, images: &Space, item: ItemId) -> Result<Vec<PathBuf>, LibraryError> {
-        let roots = self.roots()?;
+    /// The files that show a photograph, absolute; several where it was copied. `roots` are [`Library::roots`], read once
+    /// for many photographs.
+    pub fn files_of(
+        &self,
+        roots: &[(RootId, PathBuf)],
+        images: &Space,
+        item: ItemId,
+    ) -> Result<Vec<PathBuf>, LibraryError> {
         let mut files = Vec::new();
         for (root, relative) in self.index.files_of(images.id, item)? {
             if let Some((_, dir)) = roots.iter().find(|(id, _)| *id == root) {

@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clipdex_index::{RootId, Space, Writer};
 
@@ -77,10 +77,5 @@ impl LibraryWriter {
     pub fn add_root(&mut self, dir: &Path) -> Result<RootId, LibraryError> {
         let location = encode_root(dir, &self.library.dir)?;
         Ok(self.writer.add_root(&location)?)
-    }
-
-    /// The directories that the library covers.
-    pub fn roots(&self) -> Result<Vec<(RootId, PathBuf)>, LibraryError> {
-        self.library.roots()
     }
 }

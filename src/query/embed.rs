@@ -1,13 +1,26 @@
 use std::fs;
 use std::path::Path;
 
+use clipdex_index::ItemId;
+
 use super::QueryError;
 use crate::encoder::{ImageEncoder, TextEncoder};
+use crate::library::Library;
 use crate::media::{self, Limits};
 
 /// The unit vector of a text.
 pub fn embed_text(encoder: &dyn TextEncoder, text: &str) -> Result<Vec<f32>, QueryError> {
     Ok(encoder.embed(&[text])?.as_slice().to_vec())
+}
+
+/// The photograph that the library has of this file, with its vector, as long as the file is as it was when it was
+/// indexed: what spares [`embed_file`].
+pub fn stored_vector(library: &Library, file: &Path) -> Result<Option<(ItemId, Vec<f32>)>, QueryError> {
+    let Some(item) = library.item_of_file(file)? else {
+        return Ok(None);
+    };
+    let vector = library.index().vector(library.images()?.id, item)?;
+    Ok(vector.map(|vector| (item, vector)))
 }
 
 /// The unit vector of a picture in a file.

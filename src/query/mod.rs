@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clipdex_index::{ItemId, Mode, SearchParams};
 
-pub use embed::{embed_file, embed_text};
+pub use embed::{embed_file, embed_text, stored_vector};
 pub use error::QueryError;
 
 use crate::library::{Library, LibraryError, PhotoRecord};
@@ -47,12 +47,13 @@ pub fn search(library: &Library, vector: &[f32], options: &SearchOptions) -> Res
         mode: if options.exact { Mode::Exact } else { Mode::Auto },
         ..SearchParams::default()
     };
+    let roots = library.roots()?;
     let mut found = Vec::with_capacity(options.k.min(1024));
     for hit in library.index().search(images.id, vector, &params)? {
         if Some(hit.id) == options.exclude || found.len() == options.k {
             continue;
         }
-        let files = library.files_of(&images, hit.id)?;
+        let files = library.files_of(&roots, &images, hit.id)?;
         if let Some(photo) = library.photo(&images, hit.id)?
             && !files.is_empty()
         {

@@ -84,6 +84,16 @@ impl Cf {
         Self::Unsealed,
     ];
 
+    /// Those whose keys begin with the space that an entry belongs to; `spaces` itself is not among them.
+    pub(crate) const OF_A_SPACE: [Self; 6] = [
+        Self::Items,
+        Self::Keys,
+        Self::Vectors,
+        Self::ItemFiles,
+        Self::Segments,
+        Self::Unsealed,
+    ];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Meta => "meta",

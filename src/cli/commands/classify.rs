@@ -1,5 +1,5 @@
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::cli::output::{FormatArgs, ImagePredictions, PredictionList};
 use crate::cli::{Global, Outcome, complain};
-use crate::encoder::ImageEncoder;
+use crate::encoder::Model;
 use crate::labels::{Bank, LabelError};
 use crate::library::Library;
 use crate::query::{self, QueryError};
@@ -39,13 +39,8 @@ impl ClassifyArgs {
         let bank = Bank::open(&library, &self.labels)?;
         let model = library.model(global.model.as_deref())?;
         let zero_shot = bank.zero_shot(&library, model.identity())?;
-        let encoder = model.image_encoder()?;
+        let vectors = vectors_of(&library, &model, &self.images)?;
 
-        let vectors: Vec<_> = self
-            .images
-            .par_iter()
-            .map(|image| vector_of(&library, encoder.as_ref(), image))
-            .collect();
         let mut recognised = Vec::new();
         let mut failed = false;
         for (path, vector) in self.images.iter().zip(vectors) {
@@ -73,21 +68,32 @@ impl ClassifyArgs {
             images: &recognised,
         };
         list.write(out, self.format.format())?;
-        let nothing = recognised.iter().all(|image| image.predictions.is_empty());
-        Ok(match (failed, nothing) {
-            (true, _) => Outcome::Failed,
-            (false, true) => Outcome::Nothing,
-            (false, false) => Outcome::Done,
-        })
+        if failed {
+            return Ok(Outcome::Failed);
+        }
+        Ok(Outcome::found(
+            recognised.iter().any(|image| !image.predictions.is_empty()),
+        ))
     }
 }
 
-/// The picture's vector, from the library where it is in there.
-fn vector_of(library: &Library, encoder: &dyn ImageEncoder, image: &Path) -> Result<Vec<f32>, QueryError> {
-    if let Some(item) = library.item_of_file(image)?
-        && let Some(vector) = library.index().vector(library.images()?.id, item)?
-    {
-        return Ok(vector);
-    }
-    query::embed_file(encoder, image)
+/// The pictures' vectors, from the library where it has them. The image weights are read only where it lacks one.
+fn vectors_of(library: &Library, model: &Model, images: &[PathBuf]) -> Result<Vec<Result<Vec<f32>, QueryError>>> {
+    let stored: Vec<_> = images
+        .par_iter()
+        .map(|image| query::stored_vector(library, image))
+        .collect();
+    let encoder = if stored.iter().any(|vector| matches!(vector, Ok(None))) {
+        Some(model.image_encoder()?)
+    } else {
+        None
+    };
+    let vectors = stored
+        .into_par_iter()
+        .zip(images)
+        .filter_map(|(stored, image)| match stored.transpose() {
+            Some(stored) => Some(stored.map(|(_, vector)| vector)),
+            None => encoder.as_deref().map(|encoder| query::embed_file(encoder, image)),
+        });
+    Ok(vectors.collect())
 }

@@ -150,9 +150,8 @@ fn list(global: &Global, json: bool, out: &mut dyn Write) -> Result<Outcome> {
     }
     if rows.is_empty() {
         global.remark("no label banks yet; add one with `clipdex label add BANK FILE`");
-        return Ok(Outcome::Nothing);
     }
-    Ok(Outcome::Done)
+    Ok(Outcome::found(!rows.is_empty()))
 }
 
 fn show(global: &Global, bank: &str, json: bool, out: &mut dyn Write) -> Result<Outcome> {
@@ -173,11 +172,7 @@ fn show(global: &Global, bank: &str, json: bool, out: &mut dyn Write) -> Result<
             writeln!(out, "{}", fields.join("\t").trim())?;
         }
     }
-    Ok(if labels.is_empty() {
-        Outcome::Nothing
-    } else {
-        Outcome::Done
-    })
+    Ok(Outcome::found(!labels.is_empty()))
 }
 
 fn remove(global: &Global, bank: &str, labels: &[String]) -> Result<Outcome> {

@@ -3,10 +3,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
+use clipdex_index::ItemId;
 
 use super::similar;
 use crate::cli::output::{FormatArgs, HitList, PathArgs, QueryText};
 use crate::cli::{Global, Outcome};
+use crate::encoder::Model;
+use crate::library::Library;
 use crate::media;
 use crate::query::{self, SearchOptions};
 
@@ -29,17 +32,17 @@ pub(in crate::cli) struct SearchArgs {
 pub(super) struct ResultArgs {
     /// Number of results
     #[arg(short, value_name = "N", default_value_t = 10)]
-    pub k: usize,
+    k: usize,
 
     /// Compare with every photograph, however large the library
     #[arg(long)]
-    pub exact: bool,
+    exact: bool,
 
     #[command(flatten)]
-    pub format: FormatArgs,
+    format: FormatArgs,
 
     #[command(flatten)]
-    pub paths: PathArgs,
+    paths: PathArgs,
 }
 
 impl SearchArgs {
@@ -56,32 +59,35 @@ impl SearchArgs {
         let library = global.open()?;
         let model = library.model(global.model.as_deref())?;
         let vector = query::embed_text(model.text_encoder()?.as_ref(), &words)?;
-        let ResultArgs {
-            k,
-            exact,
-            format,
-            paths,
-        } = self.results;
-        let hits = query::search(
-            &library,
-            &vector,
-            &SearchOptions {
-                k,
-                exact,
-                exclude: None,
-            },
-        )?;
+        self.results
+            .answer(&library, &model, QueryText::Words(&words), &vector, None, out)
+    }
+}
+
+impl ResultArgs {
+    /// Finds what is nearest to `vector`, `exclude` left out, and writes it.
+    pub fn answer(
+        &self,
+        library: &Library,
+        model: &Model,
+        query: QueryText<'_>,
+        vector: &[f32],
+        exclude: Option<ItemId>,
+        out: &mut dyn Write,
+    ) -> Result<Outcome> {
+        let options = SearchOptions {
+            k: self.k,
+            exact: self.exact,
+            exclude,
+        };
+        let hits = query::search(library, vector, &options)?;
         let list = HitList {
-            query: QueryText::Words(&words),
+            query,
             model: &model.identity().name,
             hits: &hits,
         };
-        list.write(out, format.or_paths(paths))?;
-        Ok(if hits.is_empty() {
-            Outcome::Nothing
-        } else {
-            Outcome::Done
-        })
+        list.write(out, self.format.or_paths(self.paths))?;
+        Ok(Outcome::found(!hits.is_empty()))
     }
 }
 

@@ -5,9 +5,9 @@ use anyhow::Result;
 use clap::Args;
 
 use super::search::ResultArgs;
-use crate::cli::output::{HitList, QueryText};
+use crate::cli::output::QueryText;
 use crate::cli::{Global, Outcome};
-use crate::query::{self, SearchOptions};
+use crate::query;
 
 /// Find photographs that look like one
 ///
@@ -38,34 +38,10 @@ pub(super) fn find(
 ) -> Result<Outcome> {
     let library = global.open()?;
     let model = library.model(global.model.as_deref())?;
-    let known = library.item_of_file(image)?;
-    let vector = match known {
-        Some(item) => library.index().vector(library.images()?.id, item)?,
-        None => None,
-    };
-    let vector = match vector {
-        Some(vector) => vector,
-        None => query::embed_file(model.image_encoder()?.as_ref(), image)?,
+    let (known, vector) = match query::stored_vector(&library, image)? {
+        Some((item, vector)) => (Some(item), vector),
+        None => (None, query::embed_file(model.image_encoder()?.as_ref(), image)?),
     };
     let exclude = if others { known } else { None };
-    let hits = query::search(
-        &library,
-        &vector,
-        &SearchOptions {
-            k: results.k,
-            exact: results.exact,
-            exclude,
-        },
-    )?;
-    let list = HitList {
-        query: QueryText::Picture(image),
-        model: &model.identity().name,
-        hits: &hits,
-    };
-    list.write(out, results.format.or_paths(results.paths))?;
-    Ok(if hits.is_empty() {
-        Outcome::Nothing
-    } else {
-        Outcome::Done
-    })
+    results.answer(&library, &model, QueryText::Picture(image), &vector, exclude, out)
 }

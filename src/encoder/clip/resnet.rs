@@ -11,7 +11,6 @@ use rayon::prelude::*;
 
 use self::convolution::{Dense, Folded, Pointwise};
 use self::pool::AttentionPool;
-use crate::encoder::embeddings::normalize;
 use crate::encoder::ops::{BiasRelu, Halve};
 use crate::encoder::towers::in_range;
 use crate::encoder::weights::Weights;
@@ -237,9 +236,7 @@ impl ImageEncoder for ResNetImageEncoder {
             .par_iter()
             .map(|image| self.network.vector(image))
             .collect::<Result<_, _>>()?;
-        let mut values = vectors.concat();
-        values.chunks_exact_mut(self.identity.dim).for_each(normalize);
-        Ok(Embeddings::from_rows(self.identity.dim, values))
+        Ok(Embeddings::normalized(self.identity.dim, vectors.concat()))
     }
 }
 

@@ -4,7 +4,6 @@ use rayon::prelude::*;
 use super::config::Config;
 use super::efficientnet::{ConceptBridge, EfficientNet};
 use super::{IMAGE_WEIGHTS, NAME, identity};
-use crate::encoder::embeddings::normalize;
 use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, EncoderError, Identity, ImageEncoder, Pixels, Preprocess};
 use crate::rgb::RgbImage;
@@ -66,7 +65,6 @@ impl ImageEncoder for StarterImageEncoder {
                 .flatten_all()?
                 .to_vec1::<f32>()?;
         }
-        values.chunks_exact_mut(self.identity.dim).for_each(normalize);
-        Ok(Embeddings::from_rows(self.identity.dim, values))
+        Ok(Embeddings::normalized(self.identity.dim, values))
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::bert as bert_tower;
 use super::*;
 use crate::encoder::weights::Weights;
-use crate::encoder::{ImageEncoder, Pixels, TextEncoder};
+use crate::encoder::{Embeddings, ImageEncoder, Pixels, TextEncoder};
 use crate::rgb::RgbImage;
 
 const REFERENCE_VALUES: &[u8] = include_bytes!("../../../tests/fixtures/starter/reference.safetensors");
@@ -54,6 +54,19 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
+/// Every vector is of unit length and has at least this cosine with the expected one.
+fn assert_close(names: &[String], embeddings: &Embeddings, expected: &[f32], least: f32) {
+    assert_eq!(embeddings.len(), names.len());
+    for ((name, got), expected) in names.iter().zip(embeddings.rows()).zip(expected.chunks_exact(384)) {
+        let cosine = cosine(got, expected);
+        assert!(cosine >= least, "{name:?}: {cosine}");
+        assert!(
+            (got.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-5,
+            "{name:?} is not of unit length"
+        );
+    }
+}
+
 #[test]
 fn the_fingerprint_is_that_of_the_files() {
     let mut hasher = blake3::Hasher::new();
@@ -75,20 +88,7 @@ fn images_embed_as_in_pytorch() {
     let encoder = StarterImageEncoder::load().unwrap();
     let embeddings = encoder.embed(&reference.pixels().iter().collect::<Vec<_>>()).unwrap();
     let expected = Reference::values("image_embeds", &[reference.images.len(), 384]);
-    assert_eq!(embeddings.len(), reference.images.len());
-    for ((name, got), expected) in reference
-        .images
-        .iter()
-        .zip(embeddings.rows())
-        .zip(expected.chunks_exact(384))
-    {
-        let cosine = cosine(got, expected);
-        assert!(cosine >= 0.9999, "{name}: {cosine}");
-        assert!(
-            (got.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-5,
-            "{name} is not of unit length"
-        );
-    }
+    assert_close(&reference.images, &embeddings, &expected, 0.9999);
 }
 
 #[test]
@@ -104,16 +104,7 @@ fn photographs_embed_as_in_pytorch() {
     let batch: Vec<_> = reference.images.iter().map(pixels).collect();
     let embeddings = encoder.embed(&batch.iter().collect::<Vec<_>>()).unwrap();
     let expected = Reference::values("image_embeds", &[reference.images.len(), 384]);
-    for ((name, got), expected) in reference
-        .images
-        .iter()
-        .zip(embeddings.rows())
-        .zip(expected.chunks_exact(384))
-    {
-        let cosine = cosine(got, expected);
-        println!("{name}: {cosine}");
-        assert!(cosine >= 0.995, "{name}: {cosine}");
-    }
+    assert_close(&reference.images, &embeddings, &expected, 0.995);
 }
 
 #[test]
@@ -149,20 +140,7 @@ fn texts_embed_as_in_pytorch() {
     let encoder = StarterTextEncoder::load().unwrap();
     let embeddings = encoder.embed(&reference.texts()).unwrap();
     let expected = Reference::values("text_embeds", &[reference.texts.len(), 384]);
-    assert_eq!(embeddings.len(), reference.texts.len());
-    for ((text, got), expected) in reference
-        .texts
-        .iter()
-        .zip(embeddings.rows())
-        .zip(expected.chunks_exact(384))
-    {
-        let cosine = cosine(got, expected);
-        assert!(cosine >= 0.9999, "{text:?}: {cosine}");
-        assert!(
-            (got.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-5,
-            "{text:?} is not of unit length"
-        );
-    }
+    assert_close(&reference.texts, &embeddings, &expected, 0.9999);
     assert!(encoder.embed(&[]).unwrap().is_empty());
 }
 

@@ -6,7 +6,6 @@ use rayon::prelude::*;
 use super::TextConfig;
 use super::transformer::{LayerNames, Projection, Transformer, load_norm, rows_at};
 use crate::encoder::embedding::{TokenEmbedding, batches};
-use crate::encoder::embeddings::normalize;
 use crate::encoder::ops::Norm;
 use crate::encoder::tokenizer::TextTokenizer;
 use crate::encoder::weights::Weights;
@@ -113,9 +112,7 @@ impl<S: Sequences> TowerTextEncoder<S> {
                 Ok(vectors.flatten_all()?.to_vec1::<f32>()?)
             })
             .collect::<Result<_, EncoderError>>()?;
-        let mut values = vectors.concat();
-        values.chunks_exact_mut(self.identity.dim).for_each(normalize);
-        Ok(Embeddings::from_rows(self.identity.dim, values))
+        Ok(Embeddings::normalized(self.identity.dim, vectors.concat()))
     }
 }
 

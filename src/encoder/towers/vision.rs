@@ -4,7 +4,6 @@ use rayon::prelude::*;
 use super::VisionConfig;
 use super::transformer::{LayerNames, Transformer, load_norm};
 use crate::encoder::embedding::BATCH_TOKENS;
-use crate::encoder::embeddings::normalize;
 use crate::encoder::ops::Norm;
 use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, EncoderError, Identity, ImageEncoder, Pixels, Preprocess};
@@ -172,9 +171,7 @@ impl<P: Pool> ImageEncoder for TowerImageEncoder<P> {
             .par_chunks(self.images_at_once(batch.len()))
             .map(|images| self.vectors(images))
             .collect::<Result<_, _>>()?;
-        let mut values = vectors.concat();
-        values.chunks_exact_mut(self.identity.dim).for_each(normalize);
-        Ok(Embeddings::from_rows(self.identity.dim, values))
+        Ok(Embeddings::normalized(self.identity.dim, vectors.concat()))
     }
 }
 
