@@ -116,11 +116,7 @@ impl Writer {
             let (_, _, root, rel) = keys::parse_item_file(key)?;
             changes.delete(Cf::Files, keys::file(root, rel));
         }
-        for cf in Cf::OF_A_SPACE {
-            changes.clear(cf, &prefix);
-        }
-        changes.delete(Cf::Spaces, prefix);
-        changes.delete(Cf::Meta, keys::counters(id));
+        clear_space(&mut changes, id);
         self.index.write(&changes, [id])?;
         remove_unnamed_segments(self.index.store(), self.index.dir())
     }
@@ -175,6 +171,16 @@ impl Drop for Writer {
         // Readers open faster without a log to replay. Nothing is lost if it fails: the log holds every commit.
         let _ = self.index.store().flush();
     }
+}
+
+/// Deletes a space with all that is stored under its id. The records of files lie elsewhere.
+pub(crate) fn clear_space(changes: &mut Changes, id: SpaceId) {
+    let prefix = keys::space(id);
+    for cf in Cf::OF_A_SPACE {
+        changes.clear(cf, &prefix);
+    }
+    changes.delete(Cf::Spaces, prefix);
+    changes.delete(Cf::Meta, keys::counters(id));
 }
 
 pub(crate) fn check_fingerprint(space: &str, stored: [u8; 32], given: [u8; 32]) -> Result<()> {

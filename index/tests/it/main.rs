@@ -8,5 +8,6 @@ mod damage;
 mod graph;
 mod model;
 mod readers;
+mod replace;
 mod spaces;
 mod support;
