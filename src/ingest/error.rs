@@ -32,6 +32,18 @@ pub enum IngestError {
         /// Number of files that the library knows below it.
         known: usize,
     },
+    /// Photographs that the library has cannot be embedded anew.
+    #[error(
+        "{photos} photographs of the library cannot be read any more, '{}' among them; if a drive is not mounted, mount \
+         it; if they are really gone, run again with --prune; until then the library stays with its model",
+        path.display()
+    )]
+    Unreadable {
+        /// How many.
+        photos: u64,
+        /// One of them.
+        path: PathBuf,
+    },
     /// The run was interrupted; all that was committed is kept.
     #[error("interrupted; what was committed is kept, and the next run goes on from there")]
     Interrupted,

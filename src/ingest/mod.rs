@@ -5,15 +5,15 @@
 
 mod commit;
 mod error;
+mod pipeline;
 mod plan;
 mod prepare;
+mod reembed;
 mod scope;
 mod walk;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
 use clipdex_index::SealOptions;
@@ -21,12 +21,12 @@ use serde::Serialize;
 
 use commit::Committer;
 pub use error::IngestError;
+use pipeline::in_batches;
 use plan::{Known, Plan};
-use prepare::{Prepared, Preparer};
+pub use reembed::{Reembedded, reembed_photos};
 use scope::Scope;
-use walk::{Walk, walk};
+use walk::{Candidate, Walk, walk};
 
-use crate::encoder::ImageEncoder;
 use crate::library::LibraryWriter;
 use crate::media::Limits;
 
@@ -125,7 +125,11 @@ pub fn ingest(
     committer.carry(&walk)?;
     if !plan.read.is_empty() {
         let encoder = committer.image_encoder()?;
-        read_and_embed(&mut committer, encoder.as_ref(), &plan, options, observer)?;
+        let preparer = committer.preparer(encoder.as_ref(), options.limits);
+        let prepare = |candidate: &Candidate| preparer.prepare(candidate);
+        in_batches(&plan.read, options, observer, prepare, |prepared| {
+            committer.commit(prepared, encoder.as_ref())
+        })?;
     }
     if !observer.cancelled() {
         committer.remove_gone()?;
@@ -138,64 +142,4 @@ pub fn ingest(
         writer.index_mut().seal_if_due(&images, &SealOptions::default())?;
     }
     Ok(summary)
-}
-
-fn read_and_embed(
-    committer: &mut Committer<'_>,
-    encoder: &dyn ImageEncoder,
-    plan: &Plan,
-    options: &Options,
-    observer: &dyn Observer,
-) -> Result<(), IngestError> {
-    let preparer = committer.preparer(encoder, options.limits);
-    let next = AtomicUsize::new(0);
-    let batch_size = options.batch_size.get();
-    thread::scope(|threads| {
-        // The bound keeps decoded images from piling up where embedding is the slower half.
-        let (sender, receiver) = mpsc::sync_channel(batch_size);
-        for _ in 0..options.jobs.get() {
-            let (sender, preparer, next) = (sender.clone(), &preparer, &next);
-            threads.spawn(move || prepare_all(preparer, plan, next, &sender, observer));
-        }
-        drop(sender);
-        embed_all(committer, encoder, receiver, batch_size)
-    })
-}
-
-/// One decoding thread: takes the next file until there is none, or until nobody listens.
-fn prepare_all(
-    preparer: &Preparer<'_>,
-    plan: &Plan,
-    next: &AtomicUsize,
-    sender: &SyncSender<Result<Prepared, IngestError>>,
-    observer: &dyn Observer,
-) {
-    while !observer.cancelled() {
-        let Some(candidate) = plan.read.get(next.fetch_add(1, Ordering::Relaxed)) else {
-            return;
-        };
-        if sender.send(preparer.prepare(candidate)).is_err() {
-            return;
-        }
-    }
-}
-
-fn embed_all(
-    committer: &mut Committer<'_>,
-    encoder: &dyn ImageEncoder,
-    receiver: Receiver<Result<Prepared, IngestError>>,
-    batch_size: usize,
-) -> Result<(), IngestError> {
-    let mut pending = Vec::with_capacity(batch_size);
-    for prepared in receiver {
-        pending.push(prepared?);
-        if pending.len() == batch_size {
-            committer.commit(&pending, encoder)?;
-            pending.clear();
-        }
-    }
-    if !pending.is_empty() {
-        committer.commit(&pending, encoder)?;
-    }
-    Ok(())
 }

@@ -59,7 +59,7 @@ impl Known {
 pub(super) struct Plan {
     /// Files to read: new, changed, or worth another try.
     pub read: Vec<Candidate>,
-    /// Unchanged files that move here from an older root, as they are.
+    /// Files that move here from an older root as they are: unchanged ones, and those that the walk could not look at.
     pub carried: Vec<(PathBuf, FileRecord)>,
     /// Files that the library knows and that are gone.
     pub gone: HashSet<PathBuf>,
@@ -79,6 +79,10 @@ impl Plan {
             seen.insert(&candidate.path);
             plan.add(candidate, known);
         }
+        let unseen = |path: &PathBuf| !seen.contains(path) && !walk.covers(path);
+        let hidden = known.nested_files.iter().filter(|(path, _)| unseen(path));
+        plan.carried
+            .extend(hidden.map(|(path, record)| (path.clone(), record.clone())));
         let is_gone = |path: &PathBuf| !seen.contains(path) && walk.covers(path);
         plan.gone = known.files.keys().filter(|path| is_gone(path)).cloned().collect();
         plan.mended = known.failures.keys().filter(|path| is_gone(path)).cloned().collect();
@@ -112,5 +116,35 @@ fn failed_state(failure: &FailureRecord) -> FileState {
     FileState {
         size: failure.size,
         mtime_ns: failure.mtime_ns,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clipdex_index::SpaceId;
+
+    use super::*;
+
+    #[test]
+    fn what_an_older_root_has_in_a_place_that_cannot_be_read_moves_along() {
+        let record = FileRecord {
+            space: SpaceId(0),
+            item: 1,
+            size: 10,
+            mtime_ns: 20,
+            hash: [3; 32],
+        };
+        let files = ["/photos/old/locked/a.jpg", "/photos/old/gone.jpg"].map(|path| (path.into(), record.clone()));
+        let known = Known {
+            files: HashMap::new(),
+            nested_files: files.into(),
+            failures: HashMap::new(),
+        };
+        let walk = Walk {
+            unreadable: vec![("/photos/old/locked".into(), "permission denied".into())],
+            ..Walk::default()
+        };
+        let plan = Plan::new(&walk, &known);
+        assert_eq!(plan.carried, [("/photos/old/locked/a.jpg".into(), record)]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 
 use clipdex_index::{Index, ItemId, Space};
 
@@ -48,8 +49,12 @@ impl Preparer<'_> {
     /// Errors are the library's or the encoder's; what is wrong with the file is part of the result.
     pub fn prepare(&self, candidate: &Candidate) -> Result<Prepared, IngestError> {
         let mut candidate = candidate.clone();
-        let content = match read(&mut candidate) {
-            Ok(bytes) => self.examine(&bytes)?,
+        let content = match read(&candidate.path) {
+            Ok((state, bytes)) => {
+                // Should it have changed since the walk.
+                candidate.state = state;
+                self.examine(&bytes)?
+            }
             Err(error) => Content::Failed {
                 reason: format!("cannot read: {error}"),
                 transient: true,
@@ -82,16 +87,15 @@ impl Preparer<'_> {
     }
 }
 
-/// The whole file; the candidate's state becomes the one that was read, should it have changed since the walk.
-fn read(candidate: &mut Candidate) -> io::Result<Vec<u8>> {
-    let file = File::open(&candidate.path)?;
+/// The whole file, with the state in which it was read.
+pub(super) fn read(path: &Path) -> io::Result<(FileState, Vec<u8>)> {
+    let file = File::open(path)?;
     let metadata = file.metadata()?;
-    candidate.state = FileState::of(&metadata);
     if metadata.len() > MAX_FILE_BYTES {
         let message = format!("{} bytes are more than the limit of {MAX_FILE_BYTES}", metadata.len());
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
     file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Ok((FileState::of(&metadata), bytes))
 }

@@ -11,15 +11,15 @@ use crate::encoder::Identity;
 use crate::library::{Library, LibraryError, LibraryWriter, Record};
 
 /// Prompts that are embedded and committed together: a killed run loses at most these.
-const PROMPTS_A_COMMIT: usize = 1024;
+pub(super) const PROMPTS_A_COMMIT: usize = 1024;
 
 /// Bank names are space names behind this prefix.
-const PREFIX: &str = "bank:";
+pub(super) const PREFIX: &str = "bank:";
 
 const MAX_NAME_CHARS: usize = 100;
 
 /// Recognition compares an image with every label, so a graph over a bank would serve nobody.
-const SCANNED: SealOptions = SealOptions {
+pub(super) const SCANNED: SealOptions = SealOptions {
     graph_min_items: usize::MAX,
     threads: None,
 };

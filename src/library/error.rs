@@ -21,7 +21,8 @@ pub enum LibraryError {
     /// The library was made with one model and another was asked for.
     #[error(
         "the library at '{}' was made with model '{stored}', not '{asked}', and their vectors cannot be compared; \
-         leave --model out, or make another library with --library DIR",
+         leave --model out, change the library's model with `clipdex index --model '{asked}'`, or name another library \
+         with --library DIR",
         dir.display()
     )]
     OtherModel {
@@ -35,7 +36,7 @@ pub enum LibraryError {
     /// The library was made with other weights under the same name.
     #[error(
         "the library at '{}' was made with other weights of model '{model}', and their vectors cannot be compared; \
-         index the photographs into a new library with --library DIR",
+         name the new weights with `clipdex index --model`, which embeds everything anew",
         dir.display()
     )]
     OtherWeights {

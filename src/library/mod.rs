@@ -1,5 +1,6 @@
 //! One open library: the index, the directories that it covers, and the model that made its vectors.
 
+mod change;
 mod error;
 mod file_state;
 mod location;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use clipdex_index::{Index, IndexError, ItemId, RootId, Space};
 
+pub use change::{ModelChange, PendingChange, Successor};
 pub use error::LibraryError;
 pub(crate) use file_state::FileState;
 pub use location::{bytes_to_path, default_library_dir, path_to_bytes};
@@ -26,6 +28,7 @@ use photo::ImagesRecord;
 const IMAGES: &str = "images";
 
 /// A library opened for reading. It sees what was committed before it was opened and never blocks a writer.
+#[derive(Clone)]
 pub struct Library {
     dir: PathBuf,
     index: Index,

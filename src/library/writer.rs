@@ -5,7 +5,7 @@ use clipdex_index::{RootId, Space, Writer};
 
 use super::location::encode_root;
 use super::photo::ImagesRecord;
-use super::{IMAGES, Library, LibraryError, Record, canonical};
+use super::{IMAGES, Library, LibraryError, Record, canonical, change};
 use crate::encoder::{DEFAULT_MODEL, Model};
 
 /// A library opened for writing. There is one at a time; readers go on beside it.
@@ -66,6 +66,11 @@ impl LibraryWriter {
     /// The space of photographs.
     pub fn images(&self) -> &Space {
         &self.images
+    }
+
+    /// Gives up a change of model that was begun and not finished; whether there was one.
+    pub fn give_up_change(&mut self) -> Result<bool, LibraryError> {
+        change::give_up(&mut self.writer)
     }
 
     /// The index beneath, for batches.

@@ -13,7 +13,7 @@ use crate::sandbox::{Sandbox, sample};
 const PHOTOS: u64 = 120;
 
 /// Many photographs with contents of their own: decoders pass over what stands behind a JPEG's end.
-fn many() -> Sandbox {
+pub fn many() -> Sandbox {
     let sandbox = Sandbox::new();
     let jpeg = fs::read(sample("shoes-1.jpg")).unwrap();
     for i in 0..PHOTOS {
@@ -51,10 +51,26 @@ fn wait_for_commit(sandbox: &Sandbox, child: &mut Child, least: u64) -> bool {
     false
 }
 
-fn assert_whole(sandbox: &Sandbox) {
+pub fn assert_whole(sandbox: &Sandbox) {
     let library = Library::open(&sandbox.library()).unwrap();
     let problems = clipdex_index::verify(library.index()).unwrap();
     assert!(problems.is_empty(), "{problems:?}");
+}
+
+/// Starts the program and kills it once `ready`.
+pub fn spawn_and_kill(sandbox: &Sandbox, args: &[&str], ready: impl Fn() -> bool) {
+    let mut command = sandbox.command();
+    let mut child = command
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while child.try_wait().unwrap().is_none() && !ready() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

@@ -2,13 +2,13 @@ use std::io::Write;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{plain, write_json};
-use crate::cli::{Global, Outcome, progress};
-use crate::labels::{AddProgress, Bank, BankWriter, Label, LabelSource, PromptTemplate};
+use crate::cli::progress::Watcher;
+use crate::cli::{Global, Outcome};
+use crate::labels::{Bank, BankWriter, Label, LabelSource, PromptTemplate};
 use crate::library::LibraryError;
 
 /// Keep label banks: the things that pictures can be recognised as
@@ -97,13 +97,10 @@ fn add(
     json: bool,
     out: &mut dyn Write,
 ) -> Result<Outcome> {
-    let watcher = Watcher {
-        bar: progress::bar("labels", global.quiet),
-        interrupt: Interrupt::install()?,
-    };
+    let watcher = Watcher::new("labels", global.quiet, &Interrupt::install()?);
     let mut writer = global.open_for_writing()?;
     let outcome = BankWriter::new(&mut writer).add(bank, source, template, &watcher)?;
-    watcher.bar.finish_and_clear();
+    watcher.finish();
     if json {
         write_json(out, &outcome)?;
     } else {
@@ -194,24 +191,4 @@ fn remove(global: &Global, bank: &str, labels: &[String]) -> Result<Outcome> {
         );
     }
     Ok(Outcome::Done)
-}
-
-struct Watcher {
-    bar: ProgressBar,
-    interrupt: Interrupt,
-}
-
-impl AddProgress for Watcher {
-    fn planned(&self, prompts: usize) {
-        self.bar.set_length(prompts as u64);
-        self.bar.reset();
-    }
-
-    fn committed(&self, prompts: usize) {
-        self.bar.inc(prompts as u64);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.interrupt.asked()
-    }
 }

@@ -28,6 +28,8 @@ struct Status {
     library: PathField,
     model: String,
     dim: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<ChangeRow>,
     photos: u64,
     search: String,
     disk_bytes: u64,
@@ -36,6 +38,13 @@ struct Status {
     failures: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_files: Option<Vec<FailureRow>>,
+}
+
+/// A change of model that is not finished.
+#[derive(Serialize)]
+struct ChangeRow {
+    model: String,
+    photos: u64,
 }
 
 #[derive(Serialize)]
@@ -114,6 +123,10 @@ impl Status {
             library: PathField::new(library.dir()),
             model: library.model_name()?,
             dim: images.dim,
+            change: library.pending_change()?.map(|change| ChangeRow {
+                model: change.model,
+                photos: change.done,
+            }),
             photos: items(images.id),
             search: library.index().plan(images.id, &SearchParams::default())?.to_string(),
             disk_bytes: stats.disk_bytes,
@@ -128,6 +141,13 @@ impl Status {
         let megabytes = self.disk_bytes as f64 / 1e6;
         writeln!(out, "library   {} ({megabytes:.1} MB)", plain_path(library.dir()))?;
         writeln!(out, "model     {}, {} dimensions", self.model, self.dim)?;
+        if let Some(ChangeRow { model, photos }) = &self.change {
+            let (model, total) = (plain(model), self.photos);
+            writeln!(
+                out,
+                "change    to model {model}: {photos} of {total} photographs embedded; `clipdex index --model '{model}'` goes on"
+            )?;
+        }
         writeln!(out, "photos    {}", counted(self.photos as usize, "photograph"))?;
         writeln!(out, "search    {}", self.search)?;
         for root in &self.roots {

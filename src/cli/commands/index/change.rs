@@ -1,0 +1,41 @@
+use anyhow::Result;
+
+use crate::cli::interrupt::Interrupt;
+use crate::cli::progress::Watcher;
+use crate::cli::{Global, Outcome};
+use crate::ingest::{Options, reembed_photos};
+use crate::labels::reembed_labels;
+use crate::library::ModelChange;
+
+/// Changes the library to the model that was asked for, where it has another.
+pub(super) fn change_model(global: &Global, options: &Options, interrupt: &Interrupt) -> Result<Outcome> {
+    let Some(asked) = &global.model else {
+        return Ok(Outcome::Done);
+    };
+    let Some(mut change) = ModelChange::begin(&global.library_dir()?, asked)? else {
+        return Ok(Outcome::Done);
+    };
+    let (old, new) = (change.library().model_name()?, change.model().identity().name.clone());
+    global.remark(&format!(
+        "the library changes from model '{old}' to '{new}'; it answers with the old one until all is embedded anew"
+    ));
+    let watcher = Watcher::new("photos", global.quiet, interrupt);
+    let photos = reembed_photos(&mut change, options, &watcher);
+    watcher.finish();
+    let photos = photos?;
+    if photos.interrupted {
+        return Ok(Outcome::Interrupted);
+    }
+    let watcher = Watcher::new("labels", global.quiet, interrupt);
+    let labelled = reembed_labels(&mut change, &watcher);
+    watcher.finish();
+    if !labelled? {
+        return Ok(Outcome::Interrupted);
+    }
+    change.finish()?;
+    global.remark(&format!(
+        "the library has changed to model '{new}': {} photographs embedded anew",
+        photos.embedded
+    ));
+    Ok(Outcome::Done)
+}
