@@ -6,7 +6,7 @@ use clipdex_index::{RootId, Space, Writer};
 use super::location::encode_root;
 use super::photo::ImagesRecord;
 use super::{IMAGES, Library, LibraryError, Record, canonical, change};
-use crate::encoder::{DEFAULT_MODEL, Model};
+use crate::encoder::Model;
 
 /// A library opened for writing. There is one at a time; readers go on beside it.
 pub struct LibraryWriter {
@@ -14,14 +14,17 @@ pub struct LibraryWriter {
     writer: Writer,
     model: Model,
     images: Space,
+    is_new: bool,
 }
 
 impl LibraryWriter {
-    /// Opens the library in `dir`, and makes it where there is none, with the model `asked` or the default one.
+    /// Opens the library in `dir`, and makes it where there is none: with the model `asked`, or `default` where none is
+    /// asked for. A library that is there keeps its model.
     ///
     /// # Errors
-    /// Another process writes to it, it was made with another model, or the directory cannot be written.
-    pub fn open(dir: &Path, asked: Option<&str>) -> Result<Self, LibraryError> {
+    /// Another process writes to it, it was made with another model than the one asked for, or the directory cannot be
+    /// written.
+    pub fn open(dir: &Path, asked: Option<&str>, default: &str) -> Result<Self, LibraryError> {
         fs::create_dir_all(dir).map_err(|source| LibraryError::Path {
             path: dir.to_path_buf(),
             source,
@@ -32,10 +35,12 @@ impl LibraryWriter {
             dir,
             index: writer.index().clone(),
         };
-        let (model, images) = match library.index.space(IMAGES)? {
+        let known = library.index.space(IMAGES)?;
+        let is_new = known.is_none();
+        let (model, images) = match known {
             Some(images) => (library.model(asked)?, images),
             None => {
-                let model = Model::open(asked.unwrap_or(DEFAULT_MODEL))?;
+                let model = Model::open(asked.unwrap_or(default))?;
                 let identity = model.identity();
                 let attributes = ImagesRecord {
                     model: identity.name.clone(),
@@ -50,6 +55,7 @@ impl LibraryWriter {
             writer,
             model,
             images,
+            is_new,
         })
     }
 
@@ -61,6 +67,11 @@ impl LibraryWriter {
     /// The model that makes the library's vectors.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// Whether this opening made the library.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// The space of photographs.

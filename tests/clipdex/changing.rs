@@ -67,7 +67,7 @@ fn everything_is_embedded_anew_and_nothing_else_changes() {
     assert_eq!(sandbox.ok(["search", "photo", "--paths", "-k", "9"]).lines().count(), 3);
     let kinds = sandbox.json(["classify", "photos/cat.jpg", "--labels", "things", "--json"]);
     assert_eq!(
-        kinds["results"][0]["predictions"].as_array().map(Vec::len),
+        kinds["images"][0]["predictions"].as_array().map(Vec::len),
         Some(3),
         "{kinds}"
     );
