@@ -6,7 +6,7 @@ use clipdex_index::{RootId, Space, Writer};
 use super::location::encode_root;
 use super::photo::ImagesRecord;
 use super::{IMAGES, Library, LibraryError, Record, canonical};
-use crate::encoder::{DEFAULT_MODEL, Model};
+use crate::encoder::{Model, default_model};
 
 /// A library opened for writing. There is one at a time; readers go on beside it.
 pub struct LibraryWriter {
@@ -35,7 +35,7 @@ impl LibraryWriter {
         let (model, images) = match library.index.space(IMAGES)? {
             Some(images) => (library.model(asked)?, images),
             None => {
-                let model = Model::open(asked.unwrap_or(DEFAULT_MODEL))?;
+                let model = Model::open(asked.unwrap_or_else(|| default_model()))?;
                 let identity = model.identity();
                 let attributes = ImagesRecord {
                     model: identity.name.clone(),

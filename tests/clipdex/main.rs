@@ -5,6 +5,7 @@
 mod durability;
 mod encoding;
 mod hostile;
+mod hub;
 mod incremental;
 mod labels;
 mod models;
