@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod encoder;
+pub mod hub;
 pub mod ingest;
 pub mod labels;
 pub mod library;

@@ -7,6 +7,7 @@ mod interrupt;
 mod output;
 mod progress;
 
+use std::env;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -15,8 +16,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser};
 
-use crate::library::{Library, LibraryWriter, default_library_dir};
+use crate::encoder::{PREFERRED_MODEL, default_model, ensure};
+use crate::library::{Library, LibraryError, LibraryWriter, default_library_dir};
 use commands::Command;
+use progress::DownloadBar;
 
 /// Searches photographs by what they show: in words, by example, or by recognising what is in them.
 ///
@@ -37,8 +40,9 @@ struct Global {
     #[arg(long, global = true, value_name = "DIR", env = "CLIPDEX_LIBRARY")]
     library: Option<PathBuf>,
 
-    /// Model that makes the vectors [default: the one that the library was made with, else starter]
-    #[arg(long, global = true, value_name = "NAME")]
+    /// Model that makes the vectors: a known name, a Hugging Face id or a directory [default: the one that the library
+    /// was made with; for a new library CLIPDEX_MODEL, else the best that is on this machine]
+    #[arg(long, global = true, value_name = "NAME|DIR")]
     model: Option<String>,
 
     /// No progress and no remarks on standard error, only errors
@@ -58,8 +62,37 @@ impl Global {
         Ok(Library::open(&self.library_dir()?)?)
     }
 
+    /// Fetches the model that the command line names, or the environment for a new library, where it is not on this
+    /// machine. To be called before Ctrl-C is taken over: until then it ends a download, which the next run goes on with.
+    fn fetch_model(&self) -> Result<()> {
+        let preferred = preferred_model();
+        let named = match (&self.model, &preferred) {
+            (Some(asked), _) => asked,
+            (None, Some(preferred)) if self.library_is_new()? => preferred,
+            _ => return Ok(()),
+        };
+        ensure(named, &DownloadBar::new(self.quiet, None))?;
+        Ok(())
+    }
+
+    fn library_is_new(&self) -> Result<bool> {
+        match Library::open(&self.library_dir()?).and_then(|library| library.images()) {
+            Err(LibraryError::NotFound(_) | LibraryError::NoPhotos(_)) => Ok(true),
+            opened => opened.map(|_| false).map_err(Into::into),
+        }
+    }
+
     fn open_for_writing(&self) -> Result<LibraryWriter> {
-        Ok(LibraryWriter::open(&self.library_dir()?, self.model.as_deref())?)
+        let preferred = preferred_model();
+        let default = preferred.as_deref().unwrap_or_else(|| default_model());
+        let writer = LibraryWriter::open(&self.library_dir()?, self.model.as_deref(), default)?;
+        if writer.is_new() && self.model.is_none() && preferred.is_none() && default != PREFERRED_MODEL {
+            self.remark(&format!(
+                "no stronger model is on this machine, so the library is made with the built-in one, '{default}'; for a \
+                 stronger one: `clipdex models pull {PREFERRED_MODEL}`, then `clipdex index --model {PREFERRED_MODEL}`"
+            ));
+        }
+        Ok(writer)
     }
 
     /// A remark on standard error, unless silence was asked for.
@@ -68,6 +101,11 @@ impl Global {
             eprintln!("clipdex: {text}");
         }
     }
+}
+
+/// The model of a new library, as the environment names it.
+fn preferred_model() -> Option<String> {
+    env::var("CLIPDEX_MODEL").ok().filter(|name| !name.is_empty())
 }
 
 /// How a command ended, as its exit code says it.

@@ -5,23 +5,31 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::interrupt::Interrupt;
 use super::output::{plain, plain_path};
+use crate::hub;
 use crate::ingest::Observer;
 use crate::labels::AddProgress;
 
 /// A bar on standard error with rate and time left; nothing where that is no terminal, or where `quiet`.
-pub(super) fn bar(unit: &str, quiet: bool) -> ProgressBar {
-    let target = if quiet {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr()
-    };
-    let bar = ProgressBar::with_draw_target(None, target);
+fn bar(unit: &str, quiet: bool) -> ProgressBar {
     let template = format!("{{bar:32}} {{human_pos}}/{{human_len}} {unit}, {{per_sec}}, {{eta}} left{{msg}}");
-    if let Ok(style) = ProgressStyle::with_template(&template) {
+    let bar = hidden(&template);
+    show(&bar, quiet);
+    bar
+}
+
+fn hidden(template: &str) -> ProgressBar {
+    let bar = ProgressBar::hidden();
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+fn show(bar: &ProgressBar, quiet: bool) {
+    if !quiet {
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
 }
 
 /// Shows a run on standard error.
@@ -88,5 +96,51 @@ impl AddProgress for Watcher {
 
     fn cancelled(&self) -> bool {
         self.interrupt.asked()
+    }
+}
+
+/// Shows the files that come from the hub, one after another; nothing where none has to come.
+pub(super) struct DownloadBar {
+    bar: ProgressBar,
+    quiet: bool,
+    interrupt: Option<Interrupt>,
+}
+
+impl DownloadBar {
+    /// Where `interrupt` is given, it stops the download; else Ctrl-C ends the process. Both keep what is here.
+    pub fn new(quiet: bool, interrupt: Option<Interrupt>) -> Self {
+        let template = "{bar:32} {decimal_bytes}/{decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left, {msg}";
+        Self {
+            bar: hidden(template),
+            quiet,
+            interrupt,
+        }
+    }
+}
+
+impl Drop for DownloadBar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl hub::Observer for DownloadBar {
+    fn started(&self, file: &str, bytes: u64) {
+        self.bar.reset();
+        self.bar.set_length(bytes);
+        self.bar.set_message(file.to_owned());
+        show(&self.bar, self.quiet);
+    }
+
+    fn progressed(&self, bytes: u64) {
+        self.bar.set_position(bytes);
+    }
+
+    fn finished(&self) {
+        self.bar.set_position(self.bar.length().unwrap_or_default());
+    }
+
+    fn cancelled(&self) -> bool {
+        self.interrupt.as_ref().is_some_and(Interrupt::asked)
     }
 }

@@ -15,6 +15,10 @@ use serde::de::DeserializeOwned;
 use super::weights::Weights;
 use super::{EncoderError, Fingerprint};
 
+mod files;
+
+pub(super) use files::wanted_files;
+
 /// The weights in one file, as transformers saves them.
 const SINGLE: &str = "model.safetensors";
 /// The list of the files of larger models.
@@ -70,7 +74,15 @@ impl Checkpoint {
         }
     }
 
-    /// The directory's absolute path.
+    /// The same model under another name than the directory's.
+    pub(super) fn called(self, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..self
+        }
+    }
+
+    /// The model's name: the directory's absolute path, unless it was given another.
     pub(super) fn name(&self) -> &str {
         &self.name
     }

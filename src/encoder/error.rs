@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::hub::HubError;
+
 /// Why an encoder could not be loaded or run.
 #[derive(Debug, Error)]
 pub enum EncoderError {
@@ -11,6 +13,15 @@ pub enum EncoderError {
          by its path"
     )]
     UnknownModel(String),
+    /// The model is known, or may be one of the hub, and its files are not here.
+    #[error(
+        "model '{0}' is not on this machine{directory}; fetch it with `clipdex models pull {0}`",
+        directory = if .0.contains('/') { ", and no directory has this name" } else { "" }
+    )]
+    NotOnMachine(String),
+    /// The model cannot be found among the fetched ones, or cannot be fetched.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     /// A file of a model is missing, cannot be read, or does not hold what it should.
     #[error("{}: {message}", path.display())]
     ModelFile {

@@ -42,7 +42,8 @@ impl fmt::Display for Family {
 pub struct Identity {
     /// Kind of encoder.
     pub family: Family,
-    /// Name that `--model` takes: one of the list, or the absolute path of the model's directory.
+    /// Name that `--model` takes: one of the list, `org/name` or `org/name@revision` on the hub, or the absolute path of the
+    /// model's directory.
     pub name: String,
     /// Length of its vectors.
     pub dim: usize,

@@ -1,5 +1,8 @@
 //! Text and RGB images to unit vectors of one shared space.
 //!
+//! A model is part of the program, a directory, or fetched from the hub by `ensure`, the only function here that may ask
+//! the network.
+//!
 //! The two sides load apart, so that a text query never reads the image weights. Only this room imports candle.
 //!
 //! A family of models is a module that implements `models::FamilyModel`: `starter` is part of the program, `clip` and
@@ -26,7 +29,7 @@ mod weights;
 pub use embeddings::Embeddings;
 pub use error::EncoderError;
 pub use identity::{Family, Fingerprint, Identity};
-pub use models::{DEFAULT_MODEL, Model, ModelInfo, models};
+pub use models::{Accuracy, Model, ModelInfo, PREFERRED_MODEL, Present, default_model, ensure, models};
 pub use preprocess::{Filter, Fit, Preprocess, Rounding};
 
 use crate::rgb::RgbImage;

@@ -178,10 +178,7 @@ fn successors(writer: &mut Writer, model: &Model) -> Result<Vec<Successor>, Libr
             writer.drop_space(space.id)?;
         }
     }
-    let images = ImagesRecord {
-        model: identity.name.clone(),
-    };
-    let images = images.encode()?;
+    let images = ImagesRecord::of(model).encode()?;
     let mut successors = Vec::new();
     for old in old {
         // A bank's attributes may have changed since the change was begun, and the model may have moved.

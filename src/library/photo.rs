@@ -1,12 +1,21 @@
 use serde::{Deserialize, Serialize};
 
 use super::record::Record;
+use crate::encoder::Model;
 
 /// The space of photographs as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ImagesRecord {
     /// Name of the model that made the vectors.
     pub model: String,
+}
+
+impl ImagesRecord {
+    pub fn of(model: &Model) -> Self {
+        Self {
+            model: model.identity().name.clone(),
+        }
+    }
 }
 
 impl Record for ImagesRecord {

@@ -38,14 +38,15 @@ impl LibraryWriter {
         let known = library.index.space(IMAGES)?;
         let is_new = known.is_none();
         let (model, images) = match known {
-            Some(images) => (library.model(asked)?, images),
+            Some(mut images) => {
+                let model = library.model(asked)?;
+                remember(&mut writer, &mut images, &model)?;
+                (model, images)
+            }
             None => {
                 let model = Model::open(asked.unwrap_or(default))?;
                 let identity = model.identity();
-                let attributes = ImagesRecord {
-                    model: identity.name.clone(),
-                }
-                .encode()?;
+                let attributes = ImagesRecord::of(&model).encode()?;
                 let images = writer.create_space(IMAGES, identity.dim, identity.fingerprint.0, &attributes)?;
                 (model, images)
             }
@@ -94,4 +95,14 @@ impl LibraryWriter {
         let location = encode_root(dir, &self.library.dir)?;
         Ok(self.writer.add_root(&location)?)
     }
+}
+
+/// Notes where the model is now: its directory may have moved.
+fn remember(writer: &mut Writer, images: &mut Space, model: &Model) -> Result<(), LibraryError> {
+    let attributes = ImagesRecord::of(model).encode()?;
+    if images.attributes != attributes {
+        writer.set_attributes(images.id, &attributes)?;
+        images.attributes = attributes;
+    }
+    Ok(())
 }

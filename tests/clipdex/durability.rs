@@ -133,7 +133,7 @@ fn ctrl_c_keeps_what_was_committed() {
 fn one_writes_and_many_read() {
     let sandbox = Sandbox::with_samples(&["cat.jpg"]);
     sandbox.index();
-    let writer = LibraryWriter::open(&sandbox.library(), None).unwrap();
+    let writer = LibraryWriter::open(&sandbox.library(), None, "starter").unwrap();
     let refused = sandbox.run(["index", "photos"]);
     assert_eq!(refused.code, Some(2));
     let process = std::process::id().to_string();

@@ -6,6 +6,7 @@ mod changing;
 mod durability;
 mod encoding;
 mod hostile;
+mod hub;
 mod incremental;
 mod labels;
 mod models;

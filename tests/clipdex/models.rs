@@ -23,10 +23,10 @@ fn a_library_keeps_to_the_model_it_was_made_with() {
     let own = sandbox.ok(["search", "photos/cat.jpg", "--paths", "-k", "1"]);
     assert!(own.ends_with("cat.jpg\n"), "no --model is needed afterwards: {own}");
 
-    let other = sandbox.run(["index", "photos", "--model", "starter"]);
+    let other = sandbox.run(["search", "a cat", "--model", "starter"]);
     assert_eq!(other.code, Some(2));
     assert!(
-        other.stderr.contains("starter") && other.stderr.contains("--library"),
+        other.stderr.contains("starter") && other.stderr.contains("index --model"),
         "{}",
         other.stderr
     );
@@ -41,6 +41,7 @@ fn a_library_keeps_to_the_model_it_was_made_with() {
         [("unchanged", 2)],
         "the same weights in another place are the same model"
     );
+    assert_eq!(sandbox.index()["unchanged"], 2, "the new place is remembered");
 }
 
 #[test]

@@ -55,11 +55,24 @@ impl Sandbox {
         path
     }
 
-    /// The program, on this sandbox's library and in its directory.
+    /// Where models are fetched to.
+    pub fn hub_home(&self) -> PathBuf {
+        self.dir.path().join("huggingface")
+    }
+
+    /// The program, on this sandbox's library and in its directory. It sees no model of the user's, and nothing of the
+    /// user's settings for the hub or for proxies.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_clipdex"));
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy().to_uppercase();
+            if text.starts_with("HF_") || text == "CLIPDEX_MODEL" || text.ends_with("_PROXY") {
+                command.env_remove(name);
+            }
+        }
         command
             .env("CLIPDEX_LIBRARY", self.library())
+            .env("HF_HOME", self.hub_home())
             .current_dir(self.dir.path());
         command
     }

@@ -54,6 +54,7 @@ struct Report {
 
 impl IndexArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
+        global.fetch_model()?;
         let interrupt = Interrupt::install()?;
         let options = self.options();
         if self.dirs.is_empty() {

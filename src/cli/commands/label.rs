@@ -97,6 +97,7 @@ fn add(
     json: bool,
     out: &mut dyn Write,
 ) -> Result<Outcome> {
+    global.fetch_model()?;
     let watcher = Watcher::new("labels", global.quiet, &Interrupt::install()?);
     let mut writer = global.open_for_writing()?;
     let outcome = BankWriter::new(&mut writer).add(bank, source, template, &watcher)?;

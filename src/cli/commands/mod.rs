@@ -37,7 +37,7 @@ impl Command {
             Self::Classify(args) => args.run(global, out),
             Self::Label(args) => args.run(global, out),
             Self::Status(args) => args.run(global, out),
-            Self::Models(args) => args.run(out),
+            Self::Models(args) => args.run(global, out),
             Self::Completions(args) => Ok(args.run(out)),
         }
     }

@@ -1,14 +1,17 @@
+mod list;
+mod pull;
+
 use std::io::Write;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::cli::Outcome;
 use crate::cli::output::{plain, write_json};
-use crate::encoder::{Identity, Model, ModelInfo, models};
+use crate::cli::{Global, Outcome};
+use crate::encoder::{Identity, Model};
 
-/// Show the models that can be used
+/// Show the models that can be used, and fetch them
 #[derive(Args)]
 pub(in crate::cli) struct ModelsArgs {
     #[command(subcommand)]
@@ -23,10 +26,23 @@ enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Fetch a model from the Hugging Face hub
+    ///
+    /// Into the cache that Python's huggingface_hub uses; HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE
+    /// mean what they mean there. A download that broke off goes on from where it stopped. A model that is on this machine
+    /// stays as it is, and nobody is asked: libraries are made with its very weights.
+    Pull {
+        /// A known model, or a repository of the hub
+        #[arg(value_name = "NAME|ORG/NAME[@REVISION]")]
+        model: String,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
     /// Show what a model is
     Info {
-        /// A known model, or the directory of one
-        #[arg(value_name = "NAME|DIR")]
+        /// A known model, a repository of the hub that was fetched, or the directory of a model
+        #[arg(value_name = "NAME|ORG/NAME|DIR")]
         model: String,
         /// One JSON document
         #[arg(long)]
@@ -35,53 +51,14 @@ enum ModelsCommand {
 }
 
 impl ModelsArgs {
-    pub fn run(self, out: &mut dyn Write) -> Result<Outcome> {
+    pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         match self.command {
-            ModelsCommand::List { json } => list(json, out)?,
+            ModelsCommand::List { json } => list::list(json, out)?,
+            ModelsCommand::Pull { model, json } => pull::pull(&model, json, global, out)?,
             ModelsCommand::Info { model, json } => info(Model::open(&model)?.identity(), json, out)?,
         }
         Ok(Outcome::Done)
     }
-}
-
-#[derive(Serialize)]
-struct ListRow<'a> {
-    name: &'a str,
-    family: String,
-    dim: usize,
-    image_size: usize,
-    size_bytes: u64,
-    licence: &'a str,
-    note: &'a str,
-    built_in: bool,
-}
-
-fn list(json: bool, out: &mut dyn Write) -> Result<()> {
-    let row = |info: &ModelInfo| ListRow {
-        name: info.name,
-        family: info.family.to_string(),
-        dim: info.dim,
-        image_size: info.image_size,
-        size_bytes: info.size_bytes,
-        licence: info.licence,
-        note: info.note,
-        built_in: info.built_in,
-    };
-    let rows: Vec<_> = models().iter().map(row).collect();
-    if json {
-        write_json(out, &rows)?;
-        return Ok(());
-    }
-    for row in rows {
-        let place = if row.built_in { "built in" } else { "to be fetched" };
-        let (megabytes, side) = (row.size_bytes as f64 / 1e6, row.image_size);
-        writeln!(
-            out,
-            "{}  {place}, {megabytes:.0} MB, {} dimensions, {side} x {side} pixels, {}\n  {}",
-            row.name, row.dim, row.licence, row.note
-        )?;
-    }
-    Ok(())
 }
 
 #[derive(Serialize)]

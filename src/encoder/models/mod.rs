@@ -1,44 +1,20 @@
+mod known;
+mod place;
+
 use std::fmt::Debug;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
+use self::place::{Place, on_machine};
 use super::checkpoint::Checkpoint;
 use super::clip::ClipModel;
 use super::siglip::SiglipModel;
-use super::starter::{self, StarterModel};
-use super::{EncoderError, Family, Identity, ImageEncoder, TextEncoder};
+use super::starter::StarterModel;
+use super::{EncoderError, Identity, ImageEncoder, TextEncoder};
 
-/// What there is to know about a model before it is opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelInfo {
-    /// Name that `--model` takes.
-    pub name: &'static str,
-    /// Kind of encoder.
-    pub family: Family,
-    /// Length of its vectors.
-    pub dim: usize,
-    /// Side of the square input image in pixels.
-    pub image_size: usize,
-    /// Size of its files in bytes.
-    pub size_bytes: u64,
-    /// SPDX licence expression of its weights.
-    pub licence: &'static str,
-    /// What it is good for, in one sentence.
-    pub note: &'static str,
-    /// Whether it is part of the program and needs no file.
-    pub built_in: bool,
-}
-
-/// Name of the model that a new library gets where none is asked for.
-pub const DEFAULT_MODEL: &str = starter::NAME;
-
-/// The models that can be named, best known first.
-pub fn models() -> &'static [ModelInfo] {
-    const MODELS: &[ModelInfo] = &[starter::INFO];
-    MODELS
-}
+pub use known::{Accuracy, ModelInfo, PREFERRED_MODEL, models};
+pub use place::{Present, default_model, ensure};
 
 /// What a family makes of a model that was opened.
 pub(super) trait FamilyModel: Debug + Send + Sync {
@@ -68,20 +44,23 @@ pub struct Model {
 }
 
 impl Model {
-    /// Finds the model called `name`: one of [`models`], or else a directory with the files that transformers or
-    /// open_clip save of a model. Cheap: of the weights, only headers and a sample are read.
+    /// Finds the model called `name`: one of [`models`], a directory with the files that transformers or open_clip save of
+    /// a model, or a repository of the hub, `org/name` or `org/name@revision`, that was fetched. An existing directory goes
+    /// before a repository of the same name. Cheap, and nobody is asked: of the weights, only headers and a sample are
+    /// read.
     ///
     /// # Errors
-    /// [`EncoderError::UnknownModel`] where [`models`] has no such name and `name` is no path;
-    /// [`EncoderError::ModelFile`] or [`EncoderError::Weights`] where the directory is incomplete, damaged or of no
-    /// family that is known here.
+    /// [`EncoderError::UnknownModel`] where [`models`] has no such name and `name` is neither path nor repository;
+    /// [`EncoderError::NotOnMachine`] where it must be fetched first, by [`ensure`]; [`EncoderError::ModelFile`] or
+    /// [`EncoderError::Weights`] where the directory is incomplete, damaged or of no family that is known here.
     pub fn open(name: &str) -> Result<Self, EncoderError> {
-        let family: Arc<dyn FamilyModel> = if name == starter::NAME {
-            Arc::new(StarterModel::open()?)
-        } else if name.contains(std::path::is_separator) || Path::new(name).is_dir() {
-            open_directory(Path::new(name))?
-        } else {
-            return Err(EncoderError::UnknownModel(name.to_owned()));
+        let family: Arc<dyn FamilyModel> = match Place::of(name)? {
+            Place::BuiltIn => Arc::new(StarterModel::open()?),
+            Place::Directory(dir) => open_checkpoint(Checkpoint::open(&dir)?)?,
+            Place::Hub { id, name } => match on_machine(&id, &name)? {
+                Some(checkpoint) => open_checkpoint(checkpoint)?,
+                None => return Err(EncoderError::NotOnMachine(name)),
+            },
         };
         Ok(Self { family })
     }
@@ -110,13 +89,12 @@ impl Model {
 }
 
 /// Opens a directory as a model of the family that its configuration names.
-fn open_directory(dir: &Path) -> Result<Arc<dyn FamilyModel>, EncoderError> {
+fn open_checkpoint(checkpoint: Checkpoint) -> Result<Arc<dyn FamilyModel>, EncoderError> {
     const CONFIG: &str = "config.json";
     #[derive(Deserialize)]
     struct Config {
         model_type: Option<String>,
     }
-    let checkpoint = Checkpoint::open(dir)?;
     // Some directories hold both programs' files.
     if checkpoint.has_open_clip_weights() && !(checkpoint.has(CONFIG) && checkpoint.has_weights()) {
         return Ok(Arc::new(ClipModel::open_open_clip(checkpoint)?));
@@ -141,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_the_list_says_is_what_opens() {
-        for info in models() {
+        for info in models().iter().filter(|info| info.built_in()) {
             let model = Model::open(info.name).unwrap();
             let identity = model.identity();
             assert_eq!((identity.name.as_str(), identity.family), (info.name, info.family));
