@@ -264,17 +264,45 @@ fn offline_means_that_nobody_is_asked() {
         let run: Run = command.args(["models", "pull", ID]).output().unwrap().into();
         assert_explained(&run, &[ID, "HF_HUB_OFFLINE"]);
     }
-    // Neither does anything else than `pull` ask.
-    assert_explained(
-        &run(&sandbox, &server, &["index", "photos", "--model", ID]),
-        &[ID, "not on this machine", "clipdex models pull org/tiny-clip"],
-    );
+    let mut command = sandbox.command();
+    command.env("HF_ENDPOINT", server.url()).env("HF_HUB_OFFLINE", "1");
+    let offline: Run = command
+        .args(["index", "photos", "--model", ID])
+        .output()
+        .unwrap()
+        .into();
+    assert_explained(&offline, &[ID, "HF_HUB_OFFLINE"]);
+    // Nothing asks but `pull` and a new library's model.
     assert_explained(
         &run(&sandbox, &server, &["models", "info", "siglip2-b-16-224"]),
         &["clipdex models pull siglip2"],
     );
     run(&sandbox, &server, &["models", "list"]);
     run(&sandbox, &server, &["index", "photos"]);
+    assert!(server.take_requests().is_empty());
+}
+
+#[test]
+fn a_model_that_is_named_for_a_new_library_is_fetched() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg"]);
+    let server = hub(Behaviour::default());
+    let mut command = sandbox.command();
+    command.env("HF_ENDPOINT", server.url()).env("CLIPDEX_MODEL", ID);
+    let made: Run = command.args(["index", "photos"]).output().unwrap().into();
+    assert_eq!((made.code, made.stderr.as_str()), (Some(0), ""));
+    assert_eq!(sandbox.json(["status", "--json"])["model"], ID);
+    assert!(!server.take_requests().is_empty());
+
+    // A library keeps its model, whatever the environment says later.
+    let mut command = sandbox.command();
+    command.env("HF_ENDPOINT", server.url()).env("CLIPDEX_MODEL", "starter");
+    let again: Run = command.args(["index", "photos"]).output().unwrap().into();
+    assert_eq!(
+        (again.code, again.stdout.as_str()),
+        (Some(0), "photos: 1 unchanged\n"),
+        "{}",
+        again.stderr
+    );
     assert!(server.take_requests().is_empty());
 }
 
