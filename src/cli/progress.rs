@@ -126,14 +126,19 @@ impl Drop for DownloadBar {
 
 impl hub::Observer for DownloadBar {
     fn started(&self, file: &str, bytes: u64) {
-        self.bar.reset();
-        self.bar.set_length(bytes);
         self.bar.set_message(file.to_owned());
+        self.bar.set_length(bytes);
+        self.bar.reset();
         show(&self.bar, self.quiet);
     }
 
     fn progressed(&self, bytes: u64) {
+        let first = self.bar.position() == 0;
         self.bar.set_position(bytes);
+        if first {
+            // What an earlier download left says nothing of the rate.
+            self.bar.reset_eta();
+        }
     }
 
     fn finished(&self) {

@@ -211,9 +211,9 @@ impl Checkpoint {
     fn map(&self, file: &str) -> Result<Mmap, EncoderError> {
         let failed = |error: std::io::Error| self.error(file, describe(&error));
         let opened = File::open(self.dir.join(file)).map_err(failed)?;
-        // SAFETY: the map is only read, and every value of its bytes is valid. It must not change meanwhile: a model's
-        // files are not written by this program, and whoever replaces them by renaming leaves the mapped ones as they
-        // were.
+        // SAFETY: the map is only read, and every value of its bytes is valid. It must not change meanwhile: this program
+        // writes a model's files under another name until they are complete, and whoever replaces them by renaming leaves
+        // the mapped ones as they were.
         unsafe { Mmap::map(&opened) }.map_err(failed)
     }
 }

@@ -1,9 +1,9 @@
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hf_hub::Cache;
 use hf_hub::api::RepoInfo;
 use hf_hub::api::sync::{Api, ApiBuilder};
-use std::time::Duration;
 
 use super::cache::{RepositoryCache, repo};
 use super::environment::Environment;

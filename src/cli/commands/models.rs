@@ -34,7 +34,7 @@ enum ModelsCommand {
     Pull {
         /// A known model, or a repository of the hub
         #[arg(value_name = "NAME|ORG/NAME[@REVISION]")]
-        model: String,
+        name: String,
         /// One JSON document
         #[arg(long)]
         json: bool,
@@ -43,7 +43,7 @@ enum ModelsCommand {
     Info {
         /// A known model, a repository of the hub that was fetched, or the directory of a model
         #[arg(value_name = "NAME|ORG/NAME|DIR")]
-        model: String,
+        name: String,
         /// One JSON document
         #[arg(long)]
         json: bool,
@@ -54,8 +54,8 @@ impl ModelsArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         match self.command {
             ModelsCommand::List { json } => list::list(json, out)?,
-            ModelsCommand::Pull { model, json } => pull::pull(&model, json, global, out)?,
-            ModelsCommand::Info { model, json } => info(Model::open(&model)?.identity(), json, out)?,
+            ModelsCommand::Pull { name, json } => pull::pull(&name, json, global, out)?,
+            ModelsCommand::Info { name, json } => info(Model::open(&name)?.identity(), json, out)?,
         }
         Ok(Outcome::Done)
     }

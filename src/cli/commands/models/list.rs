@@ -68,7 +68,7 @@ pub(super) fn list(json: bool, out: &mut dyn Write) -> Result<()> {
     )?;
     for row in &rows {
         let accuracy = row.imagenet_top1.map_or("-".to_owned(), |top1| format!("{top1:.1} %"));
-        let size = format!("{} MB", row.size_bytes / 1_000_000);
+        let size = format!("{:.0} MB", row.size_bytes as f64 / 1e6);
         writeln!(
             out,
             "{:name$}  {:7}  {:>4}  {:>5}  {size:>9}  {accuracy:>8}  {:12}  {}",
@@ -79,12 +79,41 @@ pub(super) fn list(json: bool, out: &mut dyn Write) -> Result<()> {
             row.licence,
             row.place()
         )?;
-        writeln!(out, "    {}", row.note)?;
+        for line in lines(row.note) {
+            writeln!(out, "    {line}")?;
+        }
     }
     writeln!(
         out,
-        "\nImageNet: published zero-shot accuracy, first of 1,000 classes; --json says where. Fetch a model with `clipdex \
-         models pull NAME`."
+        "\nImageNet: published zero-shot accuracy, the right class first of 1,000; --json says where it was published.\n\
+         Fetch a model with `clipdex models pull NAME`."
     )?;
     Ok(())
+}
+
+/// A note in lines that fit below the table.
+fn lines(note: &str) -> Vec<String> {
+    const LONGEST: usize = 92;
+    let mut lines = vec![String::new()];
+    for word in note.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + 1 + word.len() <= LONGEST => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_notes_are_broken_between_words() {
+        let note = "word ".repeat(40);
+        let lines = lines(note.trim_end());
+        assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [89, 89, 19]);
+        assert_eq!(lines.join(" "), note.trim_end());
+    }
 }
