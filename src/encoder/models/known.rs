@@ -67,7 +67,7 @@ const MODELS: &[ModelInfo] = &[
             "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K",
             Shape(512, 256, 607),
             72.8,
-            "the first to try: people, moods, styles and scenes, quick on any machine; English",
+            "the first to try: people, moods, styles and scenes; English",
         )
     },
     clip(
@@ -75,7 +75,7 @@ const MODELS: &[ModelInfo] = &[
         "laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K@11681a0c38f47b1809e6746e671ca4d5ab0184af",
         Shape(768, 224, 1713),
         79.2,
-        "much more accurate, and ten times slower to index with; English",
+        "much more accurate, and much slower to index with; English",
     ),
     clip(
         "laion2b-vit-b-32",
@@ -103,7 +103,7 @@ const MODELS: &[ModelInfo] = &[
         "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k",
         Shape(1280, 224, 10_161),
         80.1,
-        "needs 10 GB of memory and patience; English",
+        "the largest; English",
     ),
     clip(
         "openai-vit-b-32",
