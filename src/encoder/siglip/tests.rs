@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::encoder::ImageEncoder;
-use crate::encoder::testing::{ModelDir, Reference, assert_same};
+use crate::encoder::testing::{ModelDir, Reference, assert_same, fixture};
 
 fn open(dir: &ModelDir) -> Result<SiglipModel, EncoderError> {
     SiglipModel::open(dir.checkpoint())
@@ -39,6 +39,24 @@ fn scale_and_bias_are_those_of_the_file() {
         (model.identity.logit_scale, model.identity.logit_bias),
         (2f32.exp(), -16.5)
     );
+}
+
+#[test]
+fn tokenizers_of_both_kinds_give_the_ids_that_sentencepiece_gives() {
+    #[derive(serde::Deserialize)]
+    struct Row {
+        text: String,
+        ids: Vec<u32>,
+    }
+    for name in ["made/tokenizer-unigram", "made/tokenizer-byte-fallback"] {
+        let checkpoint = Checkpoint::open(&fixture(name)).unwrap();
+        let tokenizer = TextTokenizer::load(&checkpoint, 64).unwrap();
+        let rows: Vec<Row> = checkpoint.json("reference.json").unwrap();
+        assert!(rows.iter().any(|row| row.ids.len() == 64), "a text that is cut");
+        for Row { text, ids } in rows {
+            assert_eq!(tokenizer.ids(&text).unwrap(), ids, "{name}: {text:?}");
+        }
+    }
 }
 
 #[test]
