@@ -1,0 +1,156 @@
+//! Which instructions this processor has, asked once, and the way from there to the code that is compiled for them.
+
+#![allow(unsafe_code, reason = "calls of code that is compiled for detected instructions")]
+
+use std::sync::OnceLock;
+
+use super::dot::{self, Dot, Float, WideBf16, Work};
+use super::lanes;
+use super::packed::{Layout, Precision};
+
+/// The instructions that all kernels of a tower run with. A value exists only for instructions that this processor has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kernels {
+    lanes: Set,
+    /// Whether there are instructions for products of bf16.
+    bf16: bool,
+    /// Whether there are instructions for dot products of int8.
+    int8: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Set {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+}
+
+impl Kernels {
+    /// The fastest kernels that this processor can run.
+    pub(crate) fn best() -> Self {
+        static BEST: OnceLock<Kernels> = OnceLock::new();
+        *BEST.get_or_init(|| Self::available().pop().unwrap_or(Self::of(Set::Portable, false, false)))
+    }
+
+    /// All kernels that this processor can run, the fastest last.
+    pub(crate) fn available() -> Vec<Self> {
+        let mut all = vec![Self::of(Set::Portable, false, false)];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            all.push(Self::of(Set::Avx2, false, false));
+            if is_x86_feature_detected!("avxvnni") {
+                all.push(Self::of(Set::Avx2, false, true));
+            }
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl")
+            {
+                let (bf16, int8) = (
+                    is_x86_feature_detected!("avx512bf16"),
+                    is_x86_feature_detected!("avx512vnni"),
+                );
+                all.push(Self::of(Set::Avx512, false, false));
+                if int8 {
+                    all.push(Self::of(Set::Avx512, false, true));
+                }
+                if bf16 {
+                    all.push(Self::of(Set::Avx512, true, int8));
+                }
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        {
+            all.push(Self::of(Set::Neon, false, false));
+            if std::arch::is_aarch64_feature_detected!("dotprod") {
+                all.push(Self::of(Set::Neon, false, true));
+            }
+        }
+        all
+    }
+
+    const fn of(lanes: Set, bf16: bool, int8: bool) -> Self {
+        Self { lanes, bf16, int8 }
+    }
+
+    /// What a person calls them.
+    pub(crate) fn name(self) -> &'static str {
+        match (self.lanes, self.bf16, self.int8) {
+            (Set::Portable, ..) => "portable",
+            #[cfg(target_arch = "x86_64")]
+            (Set::Avx2, _, false) => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            (Set::Avx2, _, true) => "AVX2 with VNNI",
+            #[cfg(target_arch = "x86_64")]
+            (Set::Avx512, false, false) => "AVX-512",
+            #[cfg(target_arch = "x86_64")]
+            (Set::Avx512, false, true) => "AVX-512 with VNNI",
+            #[cfg(target_arch = "x86_64")]
+            (Set::Avx512, true, false) => "AVX-512 with BF16",
+            #[cfg(target_arch = "x86_64")]
+            (Set::Avx512, true, true) => "AVX-512 with VNNI and BF16",
+            #[cfg(target_arch = "aarch64")]
+            (Set::Neon, _, false) => "NEON",
+            #[cfg(target_arch = "aarch64")]
+            (Set::Neon, _, true) => "NEON with dot products",
+        }
+    }
+
+    /// How these kernels arrange the weights of a matrix.
+    pub(crate) fn layout(self, precision: Precision) -> Layout {
+        struct OfDot(Precision);
+
+        impl Work for OfDot {
+            type Output = Layout;
+
+            #[inline(always)]
+            fn run<D: Dot>(self) -> Layout {
+                Layout::of::<D>(self.0)
+            }
+        }
+
+        self.run(precision, OfDot(precision))
+    }
+
+    /// Runs `work` with the instructions for products of `precision`; [`Precision::F32`] is right for what needs none.
+    pub(super) fn run<W: Work>(self, precision: Precision, work: W) -> W::Output {
+        // SAFETY: a value of `Kernels` names none but detected instructions.
+        unsafe {
+            match (self.lanes, precision) {
+                (Set::Portable, Precision::F32) => Float::<lanes::portable::Portable>::enter(work),
+                (Set::Portable, Precision::Bf16) => WideBf16::<lanes::portable::Portable>::enter(work),
+                (Set::Portable, Precision::Int8) => dot::portable::Pairs::enter(work),
+                #[cfg(target_arch = "x86_64")]
+                (Set::Avx2, Precision::F32) => Float::<lanes::avx2::Avx2>::enter(work),
+                #[cfg(target_arch = "x86_64")]
+                (Set::Avx2, Precision::Bf16) => WideBf16::<lanes::avx2::Avx2>::enter(work),
+                #[cfg(target_arch = "x86_64")]
+                (Set::Avx2, Precision::Int8) if self.int8 => dot::avx2::Vnni::enter(work),
+                #[cfg(target_arch = "x86_64")]
+                (Set::Avx2, Precision::Int8) => dot::avx2::Pairs::enter(work),
+                #[cfg(target_arch = "x86_64")]
+                (Set::Avx512, Precision::F32) => Float::<lanes::avx512::Avx512>::enter(work),
+                #[cfg(target_arch = "x86_64")]
+                (Set::Avx512, Precision::Bf16) if self.bf16 => dot::avx512::Bf16::enter(work),
+                #[cfg(target_arch = "x86_64")]
+                (Set::Avx512, Precision::Bf16) => WideBf16::<lanes::avx512::Avx512>::enter(work),
+                #[cfg(target_arch = "x86_64")]
+                (Set::Avx512, Precision::Int8) if self.int8 => dot::avx512::Vnni::enter(work),
+                #[cfg(target_arch = "x86_64")]
+                (Set::Avx512, Precision::Int8) => dot::avx512::Pairs::enter(work),
+                #[cfg(target_arch = "aarch64")]
+                (Set::Neon, Precision::F32) => Float::<lanes::neon::Neon>::enter(work),
+                #[cfg(target_arch = "aarch64")]
+                (Set::Neon, Precision::Bf16) => WideBf16::<lanes::neon::Neon>::enter(work),
+                #[cfg(target_arch = "aarch64")]
+                (Set::Neon, Precision::Int8) if self.int8 => dot::neon::Quads::enter(work),
+                #[cfg(target_arch = "aarch64")]
+                (Set::Neon, Precision::Int8) => dot::neon::Pairs::enter(work),
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+#![allow(unsafe_code, reason = "vector instructions, once they are detected")]
+
+use std::arch::x86_64::*;
+
+use super::super::encode::{bf16_bits, quantize};
+use super::super::lanes::Lanes;
+use super::super::lanes::avx512::Avx512;
+use super::{Dot, Encoding, Work, integer_sums};
+
+/// int8 by int8, both widened to i16: two products and their sum in one instruction, exact.
+pub(in super::super) struct Pairs;
+
+// SAFETY of every block below: the trait's functions run only where the processor has AVX-512 BW, and pointers are as
+// their callers promise.
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "one reason for all of them, just above"
+)]
+impl Dot for Pairs {
+    integer_sums!(Avx512, i16, Int16, offset: 0, group: 2);
+    type Inputs = __m512i;
+    type Weights = __m512i;
+
+    #[inline(never)]
+    unsafe fn enter<W: Work>(work: W) -> W::Output {
+        unsafe { Avx512::enter::<Self, W>(work) }
+    }
+
+    #[inline(always)]
+    unsafe fn start(_: *const i32) -> __m512i {
+        Avx512::no_integers()
+    }
+
+    #[inline(always)]
+    unsafe fn inputs(from: *const i16) -> __m512i {
+        unsafe { _mm512_set1_epi32(from.cast::<i32>().read_unaligned()) }
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const i8) -> __m512i {
+        unsafe { _mm512_cvtepi8_epi16(_mm256_loadu_si256(from.cast())) }
+    }
+
+    #[inline(always)]
+    fn add(sums: __m512i, inputs: __m512i, weights: __m512i) -> __m512i {
+        unsafe { _mm512_add_epi32(sums, _mm512_madd_epi16(inputs, weights)) }
+    }
+}
+
+/// int8 by int8 with AVX-512 VNNI: four products and their sum in one instruction, of rows without sign.
+pub(in super::super) struct Vnni;
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn enter_vnni<W: Work>(work: W) -> W::Output {
+    work.run::<Vnni>()
+}
+
+// SAFETY of every block below: the trait's functions run only where the processor has AVX-512 VNNI, and pointers are as
+// their callers promise.
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "one reason for all of them, just above"
+)]
+impl Dot for Vnni {
+    integer_sums!(Avx512, u8, Uint8, offset: 128, group: 4);
+    type Inputs = __m512i;
+    type Weights = __m512i;
+
+    #[inline(never)]
+    unsafe fn enter<W: Work>(work: W) -> W::Output {
+        unsafe { enter_vnni(work) }
+    }
+
+    #[inline(always)]
+    unsafe fn start(totals: *const i32) -> __m512i {
+        unsafe {
+            _mm512_sub_epi32(
+                _mm512_setzero_si512(),
+                _mm512_slli_epi32::<7>(Avx512::load_integers(totals)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn inputs(from: *const u8) -> __m512i {
+        unsafe { _mm512_set1_epi32(from.cast::<i32>().read_unaligned()) }
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const i8) -> __m512i {
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+
+    #[inline(always)]
+    fn add(sums: __m512i, inputs: __m512i, weights: __m512i) -> __m512i {
+        unsafe { _mm512_dpbusd_epi32(sums, inputs, weights) }
+    }
+}
+
+/// bf16 by bf16 with AVX-512 BF16: two products and their sum in one instruction.
+pub(in super::super) struct Bf16;
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+fn enter_bf16<W: Work>(work: W) -> W::Output {
+    work.run::<Bf16>()
+}
+
+// SAFETY of every block below: the trait's functions run only where the processor has AVX-512 BF16, and pointers are as
+// their callers promise; registers of equal size may be taken for one another.
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "one reason for all of them, just above"
+)]
+impl Dot for Bf16 {
+    type Lanes = Avx512;
+    type Input = u16;
+    type Weight = u16;
+    type Sums = __m512;
+    type Inputs = __m512bh;
+    type Weights = __m512bh;
+
+    const ENCODING: Encoding = Encoding::Bf16;
+    const GROUP: usize = 2;
+    const BLOCK: usize = 1536;
+
+    #[inline(never)]
+    unsafe fn enter<W: Work>(work: W) -> W::Output {
+        unsafe { enter_bf16(work) }
+    }
+
+    #[inline(always)]
+    fn encode(row: &[f32], to: &mut [u16]) -> f32 {
+        let (values, rest) = to.split_at_mut(row.len().min(to.len()));
+        for (to, value) in values.iter_mut().zip(row) {
+            *to = bf16_bits(*value);
+        }
+        rest.fill(0);
+        1.0
+    }
+
+    #[inline(always)]
+    unsafe fn start(_: *const i32) -> __m512 {
+        unsafe { _mm512_setzero_ps() }
+    }
+
+    #[inline(always)]
+    unsafe fn inputs(from: *const u16) -> __m512bh {
+        unsafe { std::mem::transmute(_mm512_set1_epi32(from.cast::<i32>().read_unaligned())) }
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const u16) -> __m512bh {
+        unsafe { std::mem::transmute(_mm512_loadu_si512(from.cast())) }
+    }
+
+    #[inline(always)]
+    fn add(sums: __m512, inputs: __m512bh, weights: __m512bh) -> __m512 {
+        unsafe { _mm512_dpbf16_ps(sums, inputs, weights) }
+    }
+
+    #[inline(always)]
+    unsafe fn finish(sums: __m512, _: *const f32, _: *const f32) -> Avx512 {
+        Avx512(sums)
+    }
+}

@@ -1,0 +1,242 @@
+//! How rows and weights of each precision are multiplied: the inner step of the packed product, one type an instruction
+//! set and precision.
+
+#![allow(unsafe_code, reason = "vector instructions, once they are detected")]
+
+#[cfg(target_arch = "x86_64")]
+pub(super) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod avx512;
+#[cfg(target_arch = "aarch64")]
+pub(super) mod neon;
+pub(super) mod portable;
+
+use std::marker::PhantomData;
+
+use super::encode::{Weight, bf16_bits, widened};
+use super::lanes::Lanes;
+use super::storage::Number;
+
+/// Something to do with the instructions of one [`Dot`]. `run` and everything hot that it calls must be
+/// `#[inline(always)]`.
+pub(super) trait Work {
+    type Output;
+
+    fn run<D: Dot>(self) -> Self::Output;
+}
+
+/// How a row is stored for a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// As it is.
+    F32,
+    /// f32, rounded to what bf16 can hold.
+    RoundedF32,
+    Bf16,
+    /// int8 by itself, widened to i16, or above 128.
+    Int8,
+    Int16,
+    Uint8,
+}
+
+/// Dot products of one row with a register of columns, a few values of the depth ("group") at a time.
+///
+/// As with [`Lanes`], the functions may be called in code below `enter` alone.
+pub(super) trait Dot: Sized {
+    type Lanes: Lanes;
+    /// A value of a row, as it is multiplied.
+    type Input: Number;
+    /// A weight, as it is stored.
+    type Weight: Weight + Number;
+    /// The sums of a register of columns.
+    type Sums: Copy;
+    /// A group of one row, in all lanes.
+    type Inputs: Copy;
+    /// A group of a register of columns.
+    type Weights: Copy;
+
+    /// How `encode` converts.
+    const ENCODING: Encoding;
+    /// Values of the depth in a group.
+    const GROUP: usize;
+    /// Values of the depth after which sums are added to the output: what of a panel stays in the L1 cache while all rows
+    /// pass. The sums of integers are finished only once, hence never cut.
+    const BLOCK: usize;
+
+    /// Runs `work` in a function that is compiled for the instructions.
+    ///
+    /// # Safety
+    /// The processor must have them.
+    unsafe fn enter<W: Work>(work: W) -> W::Output;
+
+    /// Converts a row and gives its scale; what is left of `to` becomes zeros.
+    fn encode(row: &[f32], to: &mut [Self::Input]) -> f32;
+
+    /// The sums before the first group. `totals` are those of the columns' weights, for integers alone.
+    ///
+    /// # Safety
+    /// A register of `totals` must be readable where the sums are integers.
+    unsafe fn start(totals: *const i32) -> Self::Sums;
+
+    /// # Safety
+    /// `GROUP` values must be readable.
+    unsafe fn inputs(from: *const Self::Input) -> Self::Inputs;
+
+    /// # Safety
+    /// A register of groups must be readable.
+    unsafe fn weights(from: *const Self::Weight) -> Self::Weights;
+
+    /// `sums + inputs * weights`.
+    fn add(sums: Self::Sums, inputs: Self::Inputs, weights: Self::Weights) -> Self::Sums;
+
+    /// The sums in units of row and columns; floating-point sums are so already.
+    ///
+    /// # Safety
+    /// `row_scale` and a register of `scales` must be readable where the sums are integers.
+    unsafe fn finish(sums: Self::Sums, row_scale: *const f32, scales: *const f32) -> Self::Lanes;
+}
+
+/// f32 by f32.
+pub(super) struct Float<L>(PhantomData<L>);
+
+impl<L: Lanes> Dot for Float<L> {
+    type Lanes = L;
+    type Input = f32;
+    type Weight = f32;
+    type Sums = L;
+    type Inputs = L;
+    type Weights = L;
+
+    const ENCODING: Encoding = Encoding::F32;
+    const GROUP: usize = 1;
+    const BLOCK: usize = 768;
+
+    #[inline(always)]
+    unsafe fn enter<W: Work>(work: W) -> W::Output {
+        // SAFETY: the caller's promise.
+        unsafe { L::enter::<Self, W>(work) }
+    }
+
+    #[inline(always)]
+    fn encode(row: &[f32], to: &mut [f32]) -> f32 {
+        let (values, rest) = to.split_at_mut(row.len().min(to.len()));
+        values.copy_from_slice(&row[..values.len()]);
+        rest.fill(0.0);
+        1.0
+    }
+
+    #[inline(always)]
+    unsafe fn start(_: *const i32) -> L {
+        L::splat(0.0)
+    }
+
+    #[inline(always)]
+    unsafe fn inputs(from: *const f32) -> L {
+        // SAFETY: the caller's promise.
+        L::splat(unsafe { *from })
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const f32) -> L {
+        // SAFETY: the caller's promise.
+        unsafe { L::load(from) }
+    }
+
+    #[inline(always)]
+    fn add(sums: L, inputs: L, weights: L) -> L {
+        inputs.mul_add(weights, sums)
+    }
+
+    #[inline(always)]
+    unsafe fn finish(sums: L, _: *const f32, _: *const f32) -> L {
+        sums
+    }
+}
+
+/// bf16 by bf16 where the processor cannot multiply them: rounded alike, and widened to f32, the rows once and the weights
+/// each time that they are read.
+pub(super) struct WideBf16<L>(PhantomData<L>);
+
+impl<L: Lanes> Dot for WideBf16<L> {
+    type Lanes = L;
+    type Input = f32;
+    type Weight = u16;
+    type Sums = L;
+    type Inputs = L;
+    type Weights = L;
+
+    const ENCODING: Encoding = Encoding::RoundedF32;
+    const GROUP: usize = 1;
+    const BLOCK: usize = 768;
+
+    #[inline(always)]
+    unsafe fn enter<W: Work>(work: W) -> W::Output {
+        // SAFETY: the caller's promise.
+        unsafe { L::enter::<Self, W>(work) }
+    }
+
+    #[inline(always)]
+    fn encode(row: &[f32], to: &mut [f32]) -> f32 {
+        let (values, rest) = to.split_at_mut(row.len().min(to.len()));
+        for (to, value) in values.iter_mut().zip(row) {
+            *to = widened(bf16_bits(*value));
+        }
+        rest.fill(0.0);
+        1.0
+    }
+
+    #[inline(always)]
+    unsafe fn start(_: *const i32) -> L {
+        L::splat(0.0)
+    }
+
+    #[inline(always)]
+    unsafe fn inputs(from: *const f32) -> L {
+        // SAFETY: the caller's promise.
+        L::splat(unsafe { *from })
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const u16) -> L {
+        // SAFETY: the caller's promise.
+        unsafe { L::load_bf16(from) }
+    }
+
+    #[inline(always)]
+    fn add(sums: L, inputs: L, weights: L) -> L {
+        inputs.mul_add(weights, sums)
+    }
+
+    #[inline(always)]
+    unsafe fn finish(sums: L, _: *const f32, _: *const f32) -> L {
+        sums
+    }
+}
+
+/// What is the same of all dot products of int8: integer sums, never cut, and their scales. `$offset` is what the rows'
+/// values are stored above their own, so that they have no sign; it is taken back out by the totals of the weights.
+macro_rules! integer_sums {
+    ($lanes:ty, $input:ty, $encoding:ident, offset: $offset:literal, group: $group:literal) => {
+        type Lanes = $lanes;
+        type Input = $input;
+        type Weight = i8;
+        type Sums = <$lanes as Lanes>::Integers;
+
+        const ENCODING: Encoding = Encoding::$encoding;
+        const GROUP: usize = $group;
+        const BLOCK: usize = usize::MAX;
+
+        #[inline(always)]
+        fn encode(row: &[f32], to: &mut [$input]) -> f32 {
+            quantize::<$lanes, $input>(row, to, |value| (value + $offset) as $input)
+        }
+
+        #[inline(always)]
+        unsafe fn finish(sums: Self::Sums, row_scale: *const f32, scales: *const f32) -> $lanes {
+            // SAFETY: the caller's promise.
+            let (row_scale, scales) = unsafe { (<$lanes>::splat(*row_scale), <$lanes>::load(scales)) };
+            <$lanes>::from_integers(sums) * (scales * row_scale)
+        }
+    };
+}
+use integer_sums;

@@ -1,0 +1,48 @@
+#![allow(unsafe_code, reason = "vector instructions, once they are detected")]
+
+use super::super::encode::quantize;
+use super::super::lanes::Lanes;
+use super::super::lanes::portable::Portable;
+use super::{Dot, Encoding, Work, integer_sums};
+
+/// int8 by int8, two products at a time.
+pub(in super::super) struct Pairs;
+
+/// Columns of a register.
+const COUNT: usize = Portable::COUNT;
+
+impl Dot for Pairs {
+    integer_sums!(Portable, i16, Int16, offset: 0, group: 2);
+    type Inputs = [i32; 2];
+    type Weights = [[i8; 2]; COUNT];
+
+    #[inline(never)]
+    unsafe fn enter<W: Work>(work: W) -> W::Output {
+        work.run::<Self>()
+    }
+
+    #[inline(always)]
+    unsafe fn start(_: *const i32) -> [i32; COUNT] {
+        [0; COUNT]
+    }
+
+    #[inline(always)]
+    unsafe fn inputs(from: *const i16) -> [i32; 2] {
+        // SAFETY: the caller's promise; an array has the alignment of its values.
+        unsafe { from.cast::<[i16; 2]>().read() }.map(i32::from)
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const i8) -> [[i8; 2]; COUNT] {
+        // SAFETY: the caller's promise; an array has the alignment of its values.
+        unsafe { from.cast::<[[i8; 2]; COUNT]>().read() }
+    }
+
+    #[inline(always)]
+    fn add(mut sums: [i32; COUNT], inputs: [i32; 2], weights: [[i8; 2]; COUNT]) -> [i32; COUNT] {
+        for (sum, pair) in sums.iter_mut().zip(weights) {
+            *sum += inputs[0] * i32::from(pair[0]) + inputs[1] * i32::from(pair[1]);
+        }
+        sums
+    }
+}

@@ -1,0 +1,89 @@
+//! Rounding of f32 values to bf16 and int8.
+
+#![allow(unsafe_code, reason = "loads of whole registers")]
+
+use super::lanes::Lanes;
+
+/// The largest magnitude of an int8 value: symmetric, so that -128 is never used.
+const LARGEST: f32 = 127.0;
+/// Adding it rounds to a whole number, which is then in the low bits of the sum: 1.5 * 2^23.
+const ROUND: f32 = 12_582_912.0;
+
+/// The nearest bf16, ties to even; a NaN stays one.
+#[inline(always)]
+pub(super) fn bf16_bits(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
+    (if value.is_nan() { (bits >> 16) | 0x40 } else { rounded }) as u16
+}
+
+/// The value of a bf16.
+#[inline(always)]
+pub(super) fn widened(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
+}
+
+/// Writes `row / scale`, rounded to whole numbers of at most 127, as `number` makes them, and zeros after them; gives
+/// `scale`, which is such that the largest value becomes 127.
+#[inline(always)]
+pub(super) fn quantize<L: Lanes, T: Copy>(row: &[f32], to: &mut [T], number: impl Fn(i32) -> T) -> f32 {
+    let largest = largest_magnitude::<L>(row);
+    let factor = LARGEST / largest;
+    to.fill(number(0));
+    if !factor.is_finite() {
+        return 0.0;
+    }
+    for (to, value) in to.iter_mut().zip(row) {
+        // Where a value is infinite, so is the scale, and with it the result.
+        let rounded = value * factor + ROUND;
+        *to = number((rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32));
+    }
+    largest / LARGEST
+}
+
+/// A weight as it is stored.
+pub(super) trait Weight: Copy + Default {
+    /// Converts the weights of one output; gives their scale and their total, which integers alone have.
+    fn encode<L: Lanes>(row: &[f32], to: &mut [Self]) -> (f32, i32);
+}
+
+impl Weight for f32 {
+    #[inline(always)]
+    fn encode<L: Lanes>(row: &[f32], to: &mut [f32]) -> (f32, i32) {
+        to.iter_mut().zip(row).for_each(|(to, value)| *to = *value);
+        (1.0, 0)
+    }
+}
+
+impl Weight for u16 {
+    #[inline(always)]
+    fn encode<L: Lanes>(row: &[f32], to: &mut [u16]) -> (f32, i32) {
+        to.iter_mut().zip(row).for_each(|(to, value)| *to = bf16_bits(*value));
+        (1.0, 0)
+    }
+}
+
+impl Weight for i8 {
+    #[inline(always)]
+    fn encode<L: Lanes>(row: &[f32], to: &mut [i8]) -> (f32, i32) {
+        let scale = quantize::<L, i8>(row, to, |value| value as i8);
+        (scale, to.iter().map(|value| i32::from(*value)).sum())
+    }
+}
+
+#[inline(always)]
+fn largest_magnitude<L: Lanes>(row: &[f32]) -> f32 {
+    let mut largest = L::splat(0.0);
+    for part in row.chunks(L::COUNT) {
+        // SAFETY: as many values are read as there are.
+        let values = unsafe {
+            if part.len() == L::COUNT {
+                L::load(part.as_ptr())
+            } else {
+                L::load_first(part.as_ptr(), part.len())
+            }
+        };
+        largest = largest.max(values.abs());
+    }
+    largest.largest()
+}

@@ -1,0 +1,44 @@
+//! The operations of a transformer on the CPU, each written once and compiled for several instruction sets.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `choice` | [`Kernels`]: which instructions the processor has, and the way to code that uses them |
+//! | `lanes/` | a register of f32, one file an instruction set |
+//! | `dot/` | the inner step of a product, one type an instruction set and precision |
+//! | `tile`, `packed`, `product` | [`PackedMatrix`]: products of rows with packed weights |
+//! | `encode`, `activations` | [`Activations`]: rows, converted to what a product multiplies |
+//! | `functions`, `softmax`, `norm`, `attention`, `probe`, `patches` | what happens between products |
+//!
+//! To add an instruction set, write its `Lanes` and its `Dot`s, and name them in `choice`. Everything runs on the calling
+//! thread, and no row of a result depends on the other rows of a call: not even its last bit.
+
+mod activations;
+mod attention;
+mod choice;
+mod dot;
+mod encode;
+mod error;
+mod functions;
+mod lanes;
+mod norm;
+mod packed;
+mod patches;
+mod probe;
+mod product;
+mod softmax;
+mod storage;
+#[cfg(test)]
+mod testing;
+mod tile;
+
+pub(crate) use activations::{Activations, Rows};
+pub(crate) use attention::{Attention, Scratch};
+pub(crate) use choice::Kernels;
+pub(crate) use error::KernelError;
+pub(crate) use functions::Activation;
+pub(crate) use norm::Norm;
+pub(crate) use packed::{Layout, PackedMatrix, Precision};
+pub(crate) use patches::Patches;
+pub(crate) use probe::ProbeAttention;
+pub(crate) use product::Epilogue;
+pub(crate) use storage::Shared;

@@ -1,0 +1,297 @@
+//! A matrix of weights, arranged so that a product reads it in order.
+
+use std::ops::Range;
+
+use super::choice::Kernels;
+use super::dot::{Dot, Work};
+use super::encode::Weight;
+use super::error::{KernelError, same_size};
+use super::lanes::Lanes;
+use super::storage::{Aligned, Bytes, LINE, Number, Shared, numbers, numbers_mut};
+use super::tile::panel;
+
+/// What a product is computed in; its sums and everything around it are f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Precision {
+    /// As the weights are.
+    F32,
+    /// Weights and rows rounded to bf16, sums in f32.
+    Bf16,
+    /// Weights in units of an output's largest over 127, rows in units of a row's largest over 127, sums exact.
+    Int8,
+}
+
+/// How the bytes of a packed matrix are arranged: a file that was written for one layout is not to be read as another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    precision: Precision,
+    /// Columns of a panel.
+    panel: usize,
+    /// Values of the depth that lie together.
+    group: usize,
+    /// Values of the depth in a block; at least the depth where it is not cut.
+    block: usize,
+}
+
+impl Layout {
+    #[inline(always)]
+    pub(super) fn of<D: Dot>(precision: Precision) -> Self {
+        Self {
+            precision,
+            panel: panel::<D>(),
+            group: D::GROUP,
+            block: D::BLOCK,
+        }
+    }
+
+    /// The layout as a number, to be written beside the bytes.
+    pub(crate) fn tag(self) -> u64 {
+        let precision: u64 = match self.precision {
+            Precision::F32 => 1,
+            Precision::Bf16 => 2,
+            Precision::Int8 => 3,
+        };
+        let block = self.block.min(u32::MAX as usize) as u64;
+        precision << 56 | (self.group as u64) << 48 | (self.panel as u64) << 32 | block
+    }
+
+    /// Where the parts of a matrix lie in its bytes.
+    pub(super) fn parts(self, outputs: usize, depth: usize) -> Parts {
+        let columns = outputs.next_multiple_of(self.panel);
+        let (weight, integers) = match self.precision {
+            Precision::F32 => (4, false),
+            Precision::Bf16 => (2, false),
+            Precision::Int8 => (1, true),
+        };
+        let mut end = 0;
+        let mut part = |bytes: usize| {
+            let start = end;
+            end = (start + bytes).next_multiple_of(LINE);
+            start..start + bytes
+        };
+        Parts {
+            weights: part(columns * depth.next_multiple_of(self.group) * weight),
+            bias: part(columns * 4),
+            scales: part(if integers { columns * 4 } else { 0 }),
+            totals: part(if integers { columns * 4 } else { 0 }),
+        }
+    }
+}
+
+/// The parts of a packed matrix, each at a cache line. Outputs are filled up to whole panels, with zeros.
+pub(super) struct Parts {
+    /// Block by block of the depth, in it panel by panel, in it group by group of the depth, in it column by column.
+    weights: Range<usize>,
+    /// One f32 a column, and so the scales and, as i32, the totals of the weights, which integers alone have.
+    bias: Range<usize>,
+    scales: Range<usize>,
+    totals: Range<usize>,
+}
+
+impl Parts {
+    fn end(&self) -> usize {
+        self.totals.end.next_multiple_of(LINE)
+    }
+}
+
+/// The numbers of a packed matrix.
+pub(super) struct Columns<'a, W> {
+    pub(super) weights: &'a [W],
+    pub(super) bias: &'a [f32],
+    pub(super) scales: &'a [f32],
+    pub(super) totals: &'a [i32],
+}
+
+/// Weights and bias of a linear layer, packed for the kernels that it was made with.
+pub(crate) struct PackedMatrix {
+    pub(super) kernels: Kernels,
+    pub(super) precision: Precision,
+    pub(super) outputs: usize,
+    pub(super) depth: usize,
+    bytes: Bytes,
+}
+
+impl PackedMatrix {
+    /// Packs `weights`, row-major `[outputs, depth]`, and `bias`, one value an output; without one it is zeros.
+    ///
+    /// # Errors
+    /// Where the counts do not fit.
+    pub(crate) fn pack(
+        kernels: Kernels,
+        precision: Precision,
+        weights: &[f32],
+        (outputs, depth): (usize, usize),
+        bias: Option<&[f32]>,
+    ) -> Result<Self, KernelError> {
+        same_size("weights of a matrix", outputs.saturating_mul(depth), weights.len())?;
+        if let Some(bias) = bias {
+            same_size("biases of a matrix", outputs, bias.len())?;
+        }
+        let parts = kernels.layout(precision).parts(outputs, depth);
+        let mut buffer = Aligned::zeroed(parts.end());
+        kernels.run(
+            precision,
+            Pack {
+                weights,
+                outputs,
+                depth,
+                bias,
+                parts: &parts,
+                bytes: buffer.bytes_mut(),
+            },
+        );
+        Ok(Self {
+            kernels,
+            precision,
+            outputs,
+            depth,
+            bytes: Bytes::Owned(buffer),
+        })
+    }
+
+    /// The matrix whose [`PackedMatrix::as_bytes`] with [`Layout::tag`] `tag` were kept in `bytes`.
+    ///
+    /// # Errors
+    /// Where the kernels need another layout, or the bytes are not as many as the matrix has.
+    pub(crate) fn from_bytes(
+        kernels: Kernels,
+        precision: Precision,
+        (outputs, depth): (usize, usize),
+        tag: u64,
+        bytes: Shared,
+    ) -> Result<Self, KernelError> {
+        let layout = kernels.layout(precision);
+        if layout.tag() != tag {
+            return Err(KernelError::Layout {
+                expected: layout.tag(),
+                got: tag,
+            });
+        }
+        let bytes = Bytes::Shared(bytes);
+        same_size(
+            "bytes of a packed matrix",
+            layout.parts(outputs, depth).end(),
+            bytes.get().len(),
+        )?;
+        Ok(Self {
+            kernels,
+            precision,
+            outputs,
+            depth,
+            bytes,
+        })
+    }
+
+    /// The bytes of a matrix of this size in `layout`.
+    pub(crate) fn byte_count(layout: Layout, (outputs, depth): (usize, usize)) -> usize {
+        layout.parts(outputs, depth).end()
+    }
+
+    /// The packed bytes, to be kept with the tag of [`PackedMatrix::layout`], at a multiple of 64 bytes of a file.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get()
+    }
+
+    /// How the bytes are arranged.
+    pub(crate) fn layout(&self) -> Layout {
+        self.kernels.layout(self.precision)
+    }
+
+    /// Outputs of a row.
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Inputs of a row.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The numbers, whose counts are checked.
+    pub(super) fn columns<W: Number>(&self, layout: Layout) -> Result<Columns<'_, W>, KernelError> {
+        let parts = layout.parts(self.outputs, self.depth);
+        let bytes = self.bytes.get();
+        Ok(Columns {
+            weights: part(bytes, &parts.weights)?,
+            bias: part(bytes, &parts.bias)?,
+            scales: part(bytes, &parts.scales)?,
+            totals: part(bytes, &parts.totals)?,
+        })
+    }
+}
+
+fn part<'a, T: Number>(bytes: &'a [u8], range: &Range<usize>) -> Result<&'a [T], KernelError> {
+    let numbers = numbers::<T>(bytes.get(range.clone()).unwrap_or_default());
+    same_size(
+        "numbers of a packed matrix",
+        range.len() / size_of::<T>(),
+        numbers.len(),
+    )?;
+    Ok(numbers)
+}
+
+struct Pack<'a> {
+    weights: &'a [f32],
+    outputs: usize,
+    depth: usize,
+    bias: Option<&'a [f32]>,
+    parts: &'a Parts,
+    bytes: &'a mut [u8],
+}
+
+impl Work for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<D: Dot>(self) {
+        if let Some(bias) = self.bias {
+            numbers_mut::<f32>(&mut self.bytes[self.parts.bias.clone()])[..self.outputs].copy_from_slice(bias);
+        }
+        let (panel, padded) = (panel::<D>(), self.depth.next_multiple_of(D::GROUP));
+        // A panel's rows one after another; what is beyond the last output or the depth stays zeros.
+        let mut rows = vec![D::Weight::default(); panel * padded];
+        for first in (0..self.outputs).step_by(panel) {
+            rows.fill(D::Weight::default());
+            let (mut scales, mut totals) = (vec![0.0; panel], vec![0; panel]);
+            for column in 0..panel.min(self.outputs - first) {
+                let row = &self.weights[(first + column) * self.depth..][..self.depth];
+                let packed = &mut rows[column * padded..][..self.depth];
+                (scales[column], totals[column]) = D::Weight::encode::<D::Lanes>(row, packed);
+            }
+            let weights = numbers_mut::<D::Weight>(&mut self.bytes[self.parts.weights.clone()]);
+            spread::<D>(&rows, weights, (first, self.outputs.next_multiple_of(panel), padded));
+            if !self.parts.scales.is_empty() {
+                numbers_mut::<f32>(&mut self.bytes[self.parts.scales.clone()])[first..][..panel]
+                    .copy_from_slice(&scales);
+                numbers_mut::<i32>(&mut self.bytes[self.parts.totals.clone()])[first..][..panel]
+                    .copy_from_slice(&totals);
+            }
+        }
+    }
+}
+
+/// Where a block of the depth begins in the weights, and how many values of the depth it holds.
+#[inline(always)]
+pub(super) fn blocks<D: Dot>(columns: usize, padded: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..padded)
+        .step_by(D::BLOCK)
+        .map(move |start| (start, D::BLOCK.min(padded - start), start * columns))
+}
+
+/// Puts the rows of the panel that begins with column `first` where they belong in all blocks.
+#[inline(always)]
+fn spread<D: Dot>(rows: &[D::Weight], weights: &mut [D::Weight], (first, columns, padded): (usize, usize, usize)) {
+    let panel = panel::<D>();
+    for (start, depth, offset) in blocks::<D>(columns, padded) {
+        let block = &mut weights[offset + first * depth..][..panel * depth];
+        for (group, groups) in block.chunks_exact_mut(panel * D::GROUP).enumerate() {
+            for (column, values) in groups.chunks_exact_mut(D::GROUP).enumerate() {
+                values.copy_from_slice(&rows[column * padded + start + group * D::GROUP..][..D::GROUP]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/packed.rs"]
+mod tests;

@@ -1,0 +1,165 @@
+use super::super::encode::{bf16_bits, widened};
+use super::super::testing::{activation, exact, noise, product, relative_difference};
+use super::super::{Activations, KernelError, Kernels, PackedMatrix, Precision, Rows};
+use super::*;
+
+/// Outputs and depth: whole panels of all kernels, and none; depths that are cut into several blocks.
+const SHAPES: [(usize, usize); 7] = [(64, 64), (1, 1), (3, 7), (17, 33), (65, 130), (131, 1000), (40, 3077)];
+const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
+
+/// The numbers that a precision makes of a row, in f64.
+fn rounded(precision: Precision, rows: &[f32], depth: usize) -> Vec<f64> {
+    let mut result = Vec::new();
+    for row in rows.chunks_exact(depth) {
+        let largest = row.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+        result.extend(row.iter().map(|value| match precision {
+            Precision::F32 => f64::from(*value),
+            Precision::Bf16 => f64::from(widened(bf16_bits(*value))),
+            Precision::Int8 => f64::from((value * (127.0 / largest)).round_ties_even()) * f64::from(largest / 127.0),
+        }));
+    }
+    result
+}
+
+fn multiplied(kernels: Kernels, precision: Precision, rows: usize, (outputs, depth): (usize, usize)) -> Vec<f32> {
+    let (input, weights, bias) = (noise(rows * depth, 1), noise(outputs * depth, 2), noise(outputs, 3));
+    let matrix = PackedMatrix::pack(kernels, precision, &weights, (outputs, depth), Some(&bias)).unwrap();
+    let mut activations = Activations::new();
+    activations.convert(kernels, precision, &input, depth).unwrap();
+    let mut output = vec![f32::NAN; rows * outputs];
+    matrix
+        .multiply(activations.all(), Epilogue::Store, &mut output)
+        .unwrap();
+    output
+}
+
+#[test]
+fn products_are_those_of_the_rounded_numbers() {
+    for precision in PRECISIONS {
+        for (index, (outputs, depth)) in SHAPES.into_iter().enumerate() {
+            let rows = [1, 2, 5, 6, 7, 13, 100][index];
+            let input = rounded(precision, &noise(rows * depth, 1), depth);
+            let weights = rounded(precision, &noise(outputs * depth, 2), depth);
+            let expected = product(&input, &weights, &noise(outputs, 3), depth);
+            for kernels in Kernels::available() {
+                let got = multiplied(kernels, precision, rows, (outputs, depth));
+                let difference = relative_difference(&got, &expected);
+                assert!(
+                    difference < 2e-6,
+                    "{} {precision:?} {outputs}x{depth}: {difference}",
+                    kernels.name()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn integers_are_the_same_with_all_kernels() {
+    for (outputs, depth) in SHAPES {
+        let mut all = Kernels::available().into_iter();
+        let portable = multiplied(all.next().unwrap(), Precision::Int8, 9, (outputs, depth));
+        for kernels in all {
+            let got = multiplied(kernels, Precision::Int8, 9, (outputs, depth));
+            assert_eq!(got, portable, "{} {outputs}x{depth}", kernels.name());
+        }
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_the_others() {
+    let shape = (70, 1700);
+    for kernels in Kernels::available() {
+        for precision in PRECISIONS {
+            let all = multiplied(kernels, precision, 200, shape);
+            for rows in [1, 2, 3, 4, 5, 6, 7, 11, 50, 199] {
+                let some = multiplied(kernels, precision, rows, shape);
+                assert_eq!(some, all[..some.len()], "{} {precision:?} {rows} rows", kernels.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn epilogues_end_as_they_say() {
+    let (rows, outputs, depth) = (8, 67, 900);
+    let (input, weights, bias) = (noise(rows * depth, 1), noise(outputs * depth, 2), noise(outputs, 3));
+    let sums = product(&exact(&input), &exact(&weights), &bias, depth);
+    for kernels in Kernels::available() {
+        let matrix = PackedMatrix::pack(kernels, Precision::F32, &weights, (outputs, depth), Some(&bias)).unwrap();
+        let residual = noise(rows * outputs, 4);
+        let mut output = residual.clone();
+        let plain = Rows::plain(&input, depth).unwrap();
+        matrix.multiply(plain, Epilogue::Accumulate, &mut output).unwrap();
+        let expected: Vec<f64> = sums
+            .iter()
+            .zip(exact(&residual))
+            .map(|(sum, residual)| sum + residual)
+            .collect();
+        assert!(relative_difference(&output, &expected) < 2e-6, "{}", kernels.name());
+        for which in [Activation::Gelu, Activation::TanhGelu, Activation::QuickGelu] {
+            matrix.multiply(plain, Epilogue::Activate(which), &mut output).unwrap();
+            let expected: Vec<f64> = sums.iter().map(|sum| activation(which, *sum)).collect();
+            assert!(
+                relative_difference(&output, &expected) < 2e-6,
+                "{} {which:?}",
+                kernels.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn some_rows_give_the_same_as_all() {
+    let (outputs, depth) = (20, 30);
+    for kernels in Kernels::available() {
+        for precision in PRECISIONS {
+            let matrix = PackedMatrix::pack(kernels, precision, &noise(600, 1), (outputs, depth), None).unwrap();
+            let mut activations = Activations::new();
+            activations
+                .convert(kernels, precision, &noise(10 * depth, 2), depth)
+                .unwrap();
+            let (mut all, mut some) = (vec![0.0; 10 * outputs], vec![0.0; 4 * outputs]);
+            matrix.multiply(activations.all(), Epilogue::Store, &mut all).unwrap();
+            matrix
+                .multiply(activations.some(5..9), Epilogue::Store, &mut some)
+                .unwrap();
+            assert_eq!(all[5 * outputs..9 * outputs], some);
+        }
+    }
+}
+
+#[test]
+fn zeros_and_nothing_are_multiplied_too() {
+    for kernels in Kernels::available() {
+        for precision in PRECISIONS {
+            let matrix = PackedMatrix::pack(kernels, precision, &[0.0; 15], (3, 5), Some(&[1.0, 2.0, 3.0])).unwrap();
+            let mut activations = Activations::new();
+            activations.convert(kernels, precision, &[0.0; 10], 5).unwrap();
+            let mut output = [0.0; 6];
+            matrix
+                .multiply(activations.all(), Epilogue::Store, &mut output)
+                .unwrap();
+            assert_eq!(output, [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
+            activations.convert(kernels, precision, &[], 5).unwrap();
+            matrix.multiply(activations.all(), Epilogue::Store, &mut []).unwrap();
+        }
+    }
+}
+
+#[test]
+fn refuses_what_does_not_fit() {
+    let kernels = Kernels::best();
+    let matrix = PackedMatrix::pack(kernels, Precision::Int8, &[1.0; 6], (2, 3), None).unwrap();
+    let plain = Rows::plain(&[1.0; 6], 3).unwrap();
+    assert_eq!(
+        matrix.multiply(plain, Epilogue::Store, &mut [0.0; 4]),
+        Err(KernelError::Encoding)
+    );
+    assert!(matrix.multiply(plain, Epilogue::Store, &mut [0.0; 5]).is_err());
+    let wide = Rows::plain(&[1.0; 4], 4).unwrap();
+    assert!(matrix.multiply(wide, Epilogue::Store, &mut [0.0; 2]).is_err());
+    assert!(Rows::plain(&[1.0; 5], 3).is_err());
+    assert!(PackedMatrix::pack(kernels, Precision::F32, &[1.0; 6], (2, 4), None).is_err());
+    assert!(PackedMatrix::pack(kernels, Precision::F32, &[1.0; 6], (2, 3), Some(&[1.0])).is_err());
+}
