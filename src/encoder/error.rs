@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::kernels::KernelError;
 use crate::hub::HubError;
 
 /// Why an encoder could not be loaded or run.
@@ -64,6 +65,9 @@ pub enum EncoderError {
         /// What the resizer said.
         message: String,
     },
+    /// A kernel was given what does not fit together.
+    #[error("computing vectors: {0}")]
+    Kernel(#[from] KernelError),
     /// A tensor operation failed.
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),

@@ -31,6 +31,7 @@ mod weights;
 pub use embeddings::Embeddings;
 pub use error::EncoderError;
 pub use identity::{Family, Fingerprint, Identity};
+pub use kernels::{KernelError, Precision};
 pub use models::{Accuracy, Model, ModelInfo, PREFERRED_MODEL, Present, default_model, ensure, models};
 pub use preprocess::{Filter, Fit, Preprocess, Rounding};
 

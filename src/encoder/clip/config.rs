@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::resnet::ResNetConfig;
 use crate::encoder::checkpoint::Checkpoint;
-use crate::encoder::ops::Activation;
+use crate::encoder::kernels::Activation;
 use crate::encoder::towers::{TextConfig, TransformerConfig, VisionConfig, in_range, over_defaults};
 use crate::encoder::{EncoderError, Filter, Fit, Preprocess};
 

@@ -7,20 +7,17 @@ mod resnet;
 
 use std::borrow::Cow;
 
-use candle_core::{Result as TensorResult, Tensor};
-
 use self::config::{ClipConfig, EndOfText, ImageTower};
 use self::names::Names;
 use self::resnet::{ResNet, ResNetConfig, ResNetImageEncoder};
 use super::checkpoint::Checkpoint;
+use super::kernels::KernelError;
 use super::models::FamilyModel;
-use super::ops::Norm;
 use super::tokenizer::TextTokenizer;
 use super::towers::{
-    Pool, Projection, Sequences, TextTower, TowerImageEncoder, TowerTextEncoder, VisionConfig, VisionTower, load_norm,
-    rows_at,
+    Compute, Parts, Pool, Projection, Sequences, TextTower, TowerImageEncoder, TowerTextEncoder, TransformerConfig,
+    VisionConfig, VisionTower, Workspace,
 };
-use super::weights::Weights;
 use super::{EncoderError, Family, Identity, ImageEncoder, TextEncoder};
 
 /// A CLIP model whose configuration was read.
@@ -67,24 +64,37 @@ impl ClipModel {
         })
     }
 
-    /// A projection `[width, dim]` without bias.
-    fn projection(&self, weights: &Weights, name: &str, width: usize) -> Result<Projection, EncoderError> {
-        let dim = self.config.dim;
-        let weight = if self.names.projections_transposed {
-            weights.matrix(name, &[width, dim])?
-        } else {
-            weights.matrix(name, &[dim, width])?.t()?
-        };
-        Ok(Projection { weight, bias: None })
+    /// The end of a tower: the norm and the projection of these names.
+    fn projection(
+        &self,
+        parts: &Parts<'_>,
+        (norm, name): (&str, &str),
+        config: &TransformerConfig,
+    ) -> Result<Projection, EncoderError> {
+        let (dim, width, compute) = (self.config.dim, config.width, parts.compute.exact());
+        Ok(Projection {
+            compute,
+            norm: parts.norm(norm, config)?,
+            matrix: if self.names.projections_transposed {
+                parts.transposed(compute, name, (dim, width))?
+            } else {
+                parts.linear(compute, &[name], &[], &[dim, width])?
+            },
+        })
     }
 
-    fn load_text(&self) -> Result<TowerTextEncoder<CutAfterEnd>, EncoderError> {
+    fn load_text(&self, compute: Compute) -> Result<TowerTextEncoder<CutAfterEnd>, EncoderError> {
         let (config, names) = (&self.config.text, self.names);
         let weights = self.checkpoint.weights()?;
-        let projection = self.projection(&weights, names.text_projection, config.transformer.width)?;
+        let parts = Parts {
+            weights: &weights,
+            compute,
+        };
+        let end = (names.text.last_norm, names.text_projection);
+        let projection = self.projection(&parts, end, &config.transformer)?;
         let (tokenizer, tower) = rayon::join(
             || TextTokenizer::load(&self.checkpoint, config.longest),
-            || TextTower::load(&weights, config, &names.text, CutAfterEnd::CAUSAL, projection),
+            || TextTower::load(&parts, config, &names.text, CutAfterEnd::CAUSAL, projection),
         );
         Ok(TowerTextEncoder {
             identity: self.identity.clone(),
@@ -94,27 +104,35 @@ impl ClipModel {
         })
     }
 
-    fn load_transformer(&self, config: &VisionConfig) -> Result<TowerImageEncoder<ClassToken>, EncoderError> {
+    fn load_transformer(
+        &self,
+        config: &VisionConfig,
+        compute: Compute,
+    ) -> Result<TowerImageEncoder<ClassToken>, EncoderError> {
         let (weights, names) = (self.checkpoint.weights()?, self.names);
-        let tower = VisionTower::load(&weights, config, &names.vision)?;
+        let parts = Parts {
+            weights: &weights,
+            compute,
+        };
+        let end = (names.image_norm, names.image_projection);
         Ok(TowerImageEncoder {
             identity: self.identity.clone(),
             preprocess: self.config.preprocess,
-            pool: ClassToken {
-                tokens: tower.tokens(),
-                norm: load_norm(&weights, names.image_norm, &config.transformer)?,
-                projection: self.projection(&weights, names.image_projection, config.transformer.width)?,
-            },
-            tower,
+            pool: ClassToken(self.projection(&parts, end, &config.transformer)?),
+            tower: VisionTower::load(&parts, config, &names.vision)?,
         })
     }
 
-    fn load_resnet(&self, config: &ResNetConfig) -> Result<ResNetImageEncoder, EncoderError> {
+    fn load_resnet(&self, config: &ResNetConfig, compute: Compute) -> Result<ResNetImageEncoder, EncoderError> {
         let weights = self.checkpoint.weights()?;
+        let parts = Parts {
+            weights: &weights,
+            compute,
+        };
         Ok(ResNetImageEncoder {
             identity: self.identity.clone(),
             preprocess: self.config.preprocess,
-            network: ResNet::load(&weights, config, self.config.dim)?,
+            network: ResNet::load(&parts, config, self.config.dim)?,
         })
     }
 }
@@ -124,29 +142,26 @@ impl FamilyModel for ClipModel {
         &self.identity
     }
 
-    fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>, EncoderError> {
+    fn image_encoder(&self, compute: Compute) -> Result<Box<dyn ImageEncoder>, EncoderError> {
         Ok(match &self.config.vision {
-            ImageTower::Transformer(config) => Box::new(self.load_transformer(config)?),
-            ImageTower::ResNet(config) => Box::new(self.load_resnet(config)?),
+            ImageTower::Transformer(config) => Box::new(self.load_transformer(config, compute)?),
+            ImageTower::ResNet(config) => Box::new(self.load_resnet(config, compute)?),
         })
     }
 
-    fn text_encoder(&self) -> Result<Box<dyn TextEncoder>, EncoderError> {
-        Ok(Box::new(self.load_text()?))
+    fn text_encoder(&self, compute: Compute) -> Result<Box<dyn TextEncoder>, EncoderError> {
+        Ok(Box::new(self.load_text(compute)?))
     }
 }
 
 /// An image's vector is the class token's last state, normalised and projected.
-struct ClassToken {
-    tokens: usize,
-    norm: Norm,
-    projection: Projection,
-}
+struct ClassToken(Projection);
 
 impl Pool for ClassToken {
-    fn pool(&self, states: &Tensor, images: usize) -> TensorResult<Tensor> {
-        let class = rows_at(states, (0..images).map(|image| image * self.tokens))?;
-        self.projection.forward(&class.apply_op1_no_bwd(&self.norm)?)
+    const TOKEN: Option<usize> = Some(0);
+
+    fn pool(&self, states: &[f32], _: usize, workspace: &mut Workspace) -> Result<Vec<f32>, KernelError> {
+        self.0.forward(states, workspace)
     }
 }
 

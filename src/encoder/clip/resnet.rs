@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use self::convolution::{Dense, Folded, Pointwise};
 use self::pool::AttentionPool;
 use crate::encoder::ops::{BiasRelu, Halve};
-use crate::encoder::towers::in_range;
+use crate::encoder::towers::{Parts, in_range};
 use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, EncoderError, Identity, ImageEncoder, Pixels, Preprocess};
 use crate::rgb::RgbImage;
@@ -101,7 +101,8 @@ struct Block {
 
 impl ResNet {
     /// Reads the tower; its vectors have `dim` values.
-    pub(super) fn load(weights: &Weights, config: &ResNetConfig, dim: usize) -> Result<Self, EncoderError> {
+    pub(super) fn load(parts: &Parts<'_>, config: &ResNetConfig, dim: usize) -> Result<Self, EncoderError> {
+        let weights = parts.weights;
         let (width, half) = (config.width, config.width / 2);
         let stem = |index: usize, stride: usize, [out, input]: [usize; 2]| {
             let (convolution, norm) = (format!("visual.conv{index}"), format!("visual.bn{index}"));
@@ -126,7 +127,7 @@ impl ResNet {
             image_size: config.image_size,
             stem,
             blocks,
-            pool: AttentionPool::load(weights, side * side, [features, dim], features / config.head_width)?,
+            pool: AttentionPool::load(parts, side * side, [features, dim], features / config.head_width)?,
         })
     }
 
@@ -139,7 +140,7 @@ impl ResNet {
                 got: image.size,
             });
         }
-        Ok(self.pool.forward(&self.map(&interleaved(image)?)?)?)
+        self.pool.forward(&self.map(&interleaved(image)?)?)
     }
 
     /// `[size, size, 3]` to the last map, `[size / 32, size / 32, features]`.

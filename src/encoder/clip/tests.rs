@@ -17,9 +17,9 @@ const FIXTURES: [&str; 4] = [
 
 /// What this program makes of the fixture's inputs with the model in `dir`.
 fn embed(model: &ClipModel, reference: &Reference) -> (Embeddings, Embeddings) {
-    let images = model.image_encoder().unwrap();
+    let images = model.image_encoder(Compute::default()).unwrap();
     let images = images.embed(&reference.pixels.iter().collect::<Vec<_>>()).unwrap();
-    let texts = model.load_text().unwrap();
+    let texts = model.load_text(Compute::default()).unwrap();
     let mut sequences = reference.ids.clone();
     sequences.iter_mut().for_each(|ids| texts.sequences.finish(ids));
     (images, texts.embed_sequences(&sequences).unwrap())
@@ -277,7 +277,10 @@ fn a_text_depends_neither_on_its_batch_nor_on_what_is_cut() {
 #[test]
 fn an_image_of_another_size_is_refused() {
     let dir = ModelDir::copy("clip-gelu");
-    let encoder = ClipModel::open(dir.checkpoint()).unwrap().image_encoder().unwrap();
+    let encoder = ClipModel::open(dir.checkpoint())
+        .unwrap()
+        .image_encoder(Compute::default())
+        .unwrap();
     let pixels = crate::encoder::Pixels {
         size: 32,
         data: vec![0.0; 3 * 32 * 32],

@@ -2,19 +2,35 @@ use std::fmt;
 
 /// Why a kernel refuses what it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KernelError {
+pub enum KernelError {
     /// A count that does not fit the others.
     Size {
+        /// What is counted.
         what: &'static str,
+        /// How many are needed.
         expected: usize,
+        /// How many there are.
         got: usize,
     },
     /// Heads that do not divide a width.
-    Heads { heads: usize, width: usize },
+    Heads {
+        /// Number of heads.
+        heads: usize,
+        /// Values to divide.
+        width: usize,
+    },
     /// Packed bytes of another arrangement.
-    Layout { expected: u64, got: u64 },
+    Layout {
+        /// The arrangement that these kernels read.
+        expected: u64,
+        /// The arrangement that the bytes have.
+        got: u64,
+    },
     /// Packed bytes that do not begin at a cache line.
-    Unaligned { start: usize },
+    Unaligned {
+        /// Where they begin.
+        start: usize,
+    },
     /// Rows that were converted for other kernels or another precision.
     Encoding,
 }

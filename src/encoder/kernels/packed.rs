@@ -12,7 +12,7 @@ use super::tile::panel;
 
 /// What a product is computed in; its sums and everything around it are f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Precision {
+pub enum Precision {
     /// As the weights are.
     F32,
     /// Weights and rows rounded to bf16, sums in f32.

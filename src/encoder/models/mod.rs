@@ -11,7 +11,8 @@ use super::checkpoint::Checkpoint;
 use super::clip::ClipModel;
 use super::siglip::SiglipModel;
 use super::starter::StarterModel;
-use super::{EncoderError, Identity, ImageEncoder, TextEncoder};
+use super::towers::Compute;
+use super::{EncoderError, Identity, ImageEncoder, Precision, TextEncoder};
 
 pub use known::{Accuracy, ModelInfo, PREFERRED_MODEL, models};
 pub use place::{Present, default_model, ensure};
@@ -22,10 +23,10 @@ pub(super) trait FamilyModel: Debug + Send + Sync {
     fn identity(&self) -> &Identity;
 
     /// Loads the image side.
-    fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>, EncoderError>;
+    fn image_encoder(&self, compute: Compute) -> Result<Box<dyn ImageEncoder>, EncoderError>;
 
     /// Loads the tokenizer and the text side.
-    fn text_encoder(&self) -> Result<Box<dyn TextEncoder>, EncoderError>;
+    fn text_encoder(&self, compute: Compute) -> Result<Box<dyn TextEncoder>, EncoderError>;
 }
 
 /// A model that is known to exist and whose identity is known. Its weights are read when a side of it is asked for.
@@ -41,6 +42,7 @@ pub(super) trait FamilyModel: Debug + Send + Sync {
 #[derive(Clone, Debug)]
 pub struct Model {
     family: Arc<dyn FamilyModel>,
+    compute: Compute,
 }
 
 impl Model {
@@ -62,7 +64,15 @@ impl Model {
                 None => return Err(EncoderError::NotOnMachine(name)),
             },
         };
-        Ok(Self { family })
+        let compute = Compute::default();
+        Ok(Self { family, compute })
+    }
+
+    /// The same model, whose encoders will compute in `precision`.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.compute.precision = precision;
+        self
     }
 
     /// What the model is; equal fingerprints mean comparable vectors.
@@ -75,7 +85,7 @@ impl Model {
     /// # Errors
     /// [`EncoderError::ModelFile`] or [`EncoderError::Weights`] where the model's files are damaged.
     pub fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>, EncoderError> {
-        self.family.image_encoder()
+        self.family.image_encoder(self.compute)
     }
 
     /// Loads the tokenizer and the text side, and nothing of the image side.
@@ -84,7 +94,7 @@ impl Model {
     /// [`EncoderError::ModelFile`], [`EncoderError::Weights`] or [`EncoderError::Tokenizer`] where the model's files are
     /// damaged.
     pub fn text_encoder(&self) -> Result<Box<dyn TextEncoder>, EncoderError> {
-        self.family.text_encoder()
+        self.family.text_encoder(self.compute)
     }
 }
 

@@ -4,25 +4,18 @@
 //! All of them work on contiguous f32 tensors. Sizes are checked against the tensors, so that a wrong model gives an
 //! error and not a wrong result.
 
-mod activation;
-mod attention;
 mod bias;
 mod depthwise;
 mod halve;
-mod math;
-mod norm;
 mod patches;
 mod pool;
 mod relu;
 mod simd;
 mod windows;
 
-pub(crate) use activation::{Activation, BiasActivation};
-pub(crate) use attention::{Attention, ProbeAttention};
 pub(crate) use bias::AddBias;
 pub(crate) use depthwise::{Depthwise, DepthwiseWeights};
 pub(crate) use halve::Halve;
-pub(crate) use norm::{BiasNorm, Norm};
 pub(crate) use patches::Patches;
 pub(crate) use pool::MeanRelu6;
 pub(crate) use relu::BiasRelu;

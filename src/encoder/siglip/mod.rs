@@ -10,11 +10,10 @@ use self::config::SiglipConfig;
 use self::pool::ProbePool;
 use super::checkpoint::Checkpoint;
 use super::models::FamilyModel;
-use super::ops::AddBias;
 use super::tokenizer::TextTokenizer;
 use super::towers::{
-    Projection, Sequences, TRANSFORMERS_LAYER, TextNames, TextTower, TowerImageEncoder, TowerTextEncoder, VisionNames,
-    VisionTower,
+    Compute, Parts, Projection, Sequences, TRANSFORMERS_LAYER, TextNames, TextTower, TowerImageEncoder,
+    TowerTextEncoder, VisionNames, VisionTower,
 };
 use super::{EncoderError, Family, Identity, ImageEncoder, TextEncoder};
 
@@ -69,18 +68,27 @@ impl SiglipModel {
         })
     }
 
-    fn load_text(&self) -> Result<TowerTextEncoder<Padded>, EncoderError> {
+    fn load_text(&self, compute: Compute) -> Result<TowerTextEncoder<Padded>, EncoderError> {
         let (config, dim) = (&self.config.text, self.identity.dim);
         let weights = self.checkpoint.weights()?;
+        let parts = Parts {
+            weights: &weights,
+            compute,
+        };
+        let exact = compute.exact();
         let projection = Projection {
-            weight: weights
-                .matrix("text_model.head.weight", &[dim, config.transformer.width])?
-                .t()?,
-            bias: Some(AddBias::new(weights.values("text_model.head.bias", &[dim])?)),
+            compute: exact,
+            norm: parts.norm(TEXT.last_norm, &config.transformer)?,
+            matrix: parts.linear(
+                exact,
+                &["text_model.head.weight"],
+                &["text_model.head.bias"],
+                &[dim, config.transformer.width],
+            )?,
         };
         let (tokenizer, tower) = rayon::join(
             || TextTokenizer::load(&self.checkpoint, config.longest),
-            || TextTower::load(&weights, config, &TEXT, Padded::CAUSAL, projection),
+            || TextTower::load(&parts, config, &TEXT, Padded::CAUSAL, projection),
         );
         let tokenizer = tokenizer?;
         Ok(TowerTextEncoder {
@@ -95,13 +103,17 @@ impl SiglipModel {
         })
     }
 
-    fn load_image(&self) -> Result<TowerImageEncoder<ProbePool>, EncoderError> {
+    fn load_image(&self, compute: Compute) -> Result<TowerImageEncoder<ProbePool>, EncoderError> {
         let weights = self.checkpoint.weights()?;
-        let tower = VisionTower::load(&weights, &self.config.vision, &VISION)?;
+        let parts = Parts {
+            weights: &weights,
+            compute,
+        };
+        let tower = VisionTower::load(&parts, &self.config.vision, &VISION)?;
         Ok(TowerImageEncoder {
             identity: self.identity.clone(),
             preprocess: self.config.preprocess,
-            pool: ProbePool::load(&weights, &self.config.vision.transformer, tower.tokens())?,
+            pool: ProbePool::load(&parts, &self.config.vision.transformer, tower.tokens())?,
             tower,
         })
     }
@@ -112,12 +124,12 @@ impl FamilyModel for SiglipModel {
         &self.identity
     }
 
-    fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>, EncoderError> {
-        Ok(Box::new(self.load_image()?))
+    fn image_encoder(&self, compute: Compute) -> Result<Box<dyn ImageEncoder>, EncoderError> {
+        Ok(Box::new(self.load_image(compute)?))
     }
 
-    fn text_encoder(&self) -> Result<Box<dyn TextEncoder>, EncoderError> {
-        Ok(Box::new(self.load_text()?))
+    fn text_encoder(&self, compute: Compute) -> Result<Box<dyn TextEncoder>, EncoderError> {
+        Ok(Box::new(self.load_text(compute)?))
     }
 }
 

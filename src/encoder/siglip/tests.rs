@@ -14,10 +14,10 @@ fn images_and_texts_embed_as_in_transformers() {
     for name in ["siglip", "made/siglip2"] {
         let (dir, reference) = (ModelDir::copy(name), Reference::read(name));
         let model = open(&dir).unwrap();
-        let images = model.load_image().unwrap();
+        let images = model.load_image(Compute::default()).unwrap();
         let images = images.embed(&reference.pixels.iter().collect::<Vec<_>>()).unwrap();
         assert_same(&images, &reference.images, "image");
-        let texts = model.load_text().unwrap();
+        let texts = model.load_text(Compute::default()).unwrap();
         assert_same(
             &texts.embed_sequences(&reference.ids).unwrap(),
             &reference.texts,
@@ -62,7 +62,14 @@ fn tokenizers_of_both_kinds_give_the_ids_that_sentencepiece_gives() {
 #[test]
 fn texts_are_padded_with_the_tokenizers_token() {
     let dir = ModelDir::copy("siglip");
-    let sequence = |dir: &ModelDir, text: &str| open(dir).unwrap().load_text().unwrap().sequence(text).unwrap();
+    let sequence = |dir: &ModelDir, text: &str| {
+        open(dir)
+            .unwrap()
+            .load_text(Compute::default())
+            .unwrap()
+            .sequence(text)
+            .unwrap()
+    };
     assert_eq!(sequence(&dir, "a cat")[..6], [598, 1, 2, 599, 1, 1]);
     assert_eq!(sequence(&dir, &"cat ".repeat(1000))[61..], [2, 2, 599]);
     for token in [json!("dog"), json!({"content": "dog", "lstrip": false})] {
@@ -83,7 +90,7 @@ fn texts_are_lower_case_and_siglips_without_punctuation() {
             "tokenizer_config.json",
             json!({"tokenizer_class": class}).to_string().as_bytes(),
         );
-        let encoder = open(&dir).unwrap().load_text().unwrap();
+        let encoder = open(&dir).unwrap().load_text(Compute::default()).unwrap();
         encoder.sequences.clean(" A Cat's  (ÉTÉ)! 강아지 ").into_owned()
     };
     assert_eq!(clean(json!("SiglipTokenizer")), "a cats été 강아지");

@@ -3,123 +3,148 @@
 //! The sequences of a batch lie packed one after another, without padding: every operation but attention works on
 //! tokens, and attention is told where the sequences begin.
 
-use candle_core::{Device, Result as TensorResult, Tensor};
 use rayon::prelude::*;
 
 use super::config::TextConfig;
 use crate::encoder::EncoderError;
 use crate::encoder::embedding::TokenEmbedding;
-use crate::encoder::ops::{Activation, Attention, BiasActivation, BiasNorm};
+use crate::encoder::kernels::{Activation, Attention, Epilogue, KernelError, Norm, PackedMatrix};
+use crate::encoder::towers::{Compute, Parts, TransformerConfig, Workspace};
 use crate::encoder::weights::Weights;
 
 /// The encoder up to the last hidden states.
 pub(super) struct Bert {
-    hidden: usize,
-    heads: usize,
+    compute: Compute,
+    attention: Attention,
     embedding: TokenEmbedding,
-    norm: BiasNorm,
+    /// The embedding of the first segment, which every token is of.
+    segment: Vec<f32>,
+    norm: Norm,
     layers: Vec<Layer>,
 }
 
-/// Attention and feed-forward network, each followed by a residual and a norm. The norms carry the bias of the product
-/// before them.
+/// Attention and feed-forward network, each followed by a residual and a norm.
 struct Layer {
-    query_key_value: Tensor,
-    query_key_value_bias: Vec<f32>,
-    attention_output: Tensor,
-    attention_norm: BiasNorm,
-    intermediate: Tensor,
-    gelu: BiasActivation,
-    output: Tensor,
-    output_norm: BiasNorm,
+    query_key_value: PackedMatrix,
+    attention_output: PackedMatrix,
+    attention_norm: Norm,
+    intermediate: PackedMatrix,
+    output: PackedMatrix,
+    output_norm: Norm,
 }
 
 impl Bert {
     /// Reads the tower from text.safetensors; the word embeddings are only located.
-    pub(super) fn load(weights: &Weights, config: &TextConfig) -> Result<Self, EncoderError> {
+    pub(super) fn load(weights: &Weights, config: &TextConfig, compute: Compute) -> Result<Self, EncoderError> {
         let hidden = config.hidden_size;
-        // Every token is of the first segment, so that segment's embedding is the same bias for all of them.
+        let parts = Parts { weights, compute };
         let mut segment = weights.values("embeddings.token_type_embeddings.weight", &[2, hidden])?;
         segment.truncate(hidden);
-        let layers = (0..config.num_hidden_layers)
-            .into_par_iter()
-            .map(|index| Layer::load(weights, index, config));
-        Ok(Self {
-            hidden,
+        let sizes = TransformerConfig {
+            width: hidden,
+            inner: config.intermediate_size,
+            layers: config.num_hidden_layers,
             heads: config.num_attention_heads,
+            activation: Activation::Gelu,
+            epsilon: config.layer_norm_eps,
+        };
+        let layers = (0..sizes.layers)
+            .into_par_iter()
+            .map(|index| Layer::load(&parts, index, &sizes));
+        Ok(Self {
+            compute,
+            attention: Attention {
+                heads: sizes.heads,
+                causal: false,
+            },
             embedding: TokenEmbedding::load(
                 weights,
                 ("embeddings.word_embeddings.weight", config.vocab_size),
                 ("embeddings.position_embeddings.weight", config.max_position_embeddings),
                 hidden,
             )?,
-            norm: layer_norm(weights, "embeddings.LayerNorm", segment, config)?,
+            segment,
+            norm: parts.norm("embeddings.LayerNorm", &sizes)?,
             layers: layers.collect::<Result<_, _>>()?,
         })
     }
 
     /// Hidden states `[tokens, hidden]` of `tokens`, the token ids of sequences of `lengths` one after another; `None`
     /// where an id or a position is outside the model.
-    pub(super) fn forward(&self, tokens: &[u32], lengths: &[usize]) -> TensorResult<Option<Tensor>> {
-        let Some(embedded) = self.embedding.embed(tokens, lengths) else {
+    pub(super) fn forward(&self, tokens: &[u32], lengths: &[usize]) -> Result<Option<Vec<f32>>, KernelError> {
+        let Some(mut embedded) = self.embedding.embed(tokens, lengths) else {
             return Ok(None);
         };
-        let mut states = Tensor::from_vec(embedded, (tokens.len(), self.hidden), &Device::Cpu)?;
-        states.inplace_op1(&self.norm)?;
+        for row in embedded.chunks_exact_mut(self.segment.len()) {
+            row.iter_mut().zip(&self.segment).for_each(|(sum, value)| *sum += value);
+        }
+        let mut states = vec![0.0; embedded.len()];
+        self.norm.apply(self.compute.kernels, &embedded, &mut states)?;
+        let mut workspace = Workspace::default();
         for layer in &self.layers {
-            states = layer.forward(&states, self.heads, lengths)?;
+            layer.forward(self, &mut states, lengths, &mut workspace)?;
         }
         Ok(Some(states))
     }
 }
 
 impl Layer {
-    fn load(weights: &Weights, index: usize, config: &TextConfig) -> Result<Self, EncoderError> {
-        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+    fn load(parts: &Parts<'_>, index: usize, sizes: &TransformerConfig) -> Result<Self, EncoderError> {
         let name = |part: &str| format!("encoder.layer.{index}.{part}");
-        let attention = ["query", "key", "value"].map(|part| name(&format!("attention.self.{part}.weight")));
-        let attention_bias = ["query", "key", "value"].map(|part| name(&format!("attention.self.{part}.bias")));
-        let dense_norm = |dense: &str, norm: &str| {
-            layer_norm(weights, &name(norm), weights.values(&name(dense), &[hidden])?, config)
+        let linear = |names: &[&str], shape: [usize; 2]| {
+            let [weights, biases] = ["weight", "bias"].map(|kind| {
+                let tensors = names.iter().map(|part| name(&format!("{part}.{kind}")));
+                tensors.collect::<Vec<_>>()
+            });
+            let [weights, biases] = [&weights, &biases].map(|all| all.iter().map(String::as_str).collect::<Vec<_>>());
+            parts.linear(parts.compute, &weights, &biases, &shape)
         };
+        let attention = ["attention.self.query", "attention.self.key", "attention.self.value"];
+        let (width, inner) = (sizes.width, sizes.inner);
         Ok(Self {
-            query_key_value: weights.stacked(&attention.each_ref().map(String::as_str), &[hidden, hidden])?,
-            query_key_value_bias: weights.concatenated(&attention_bias.each_ref().map(String::as_str), &[hidden])?,
-            attention_output: weights.matrix(&name("attention.output.dense.weight"), &[hidden, hidden])?,
-            attention_norm: dense_norm("attention.output.dense.bias", "attention.output.LayerNorm")?,
-            intermediate: weights.matrix(&name("intermediate.dense.weight"), &[inner, hidden])?,
-            gelu: BiasActivation::new(
-                weights.values(&name("intermediate.dense.bias"), &[inner])?,
-                Activation::Gelu,
-            ),
-            output: weights.matrix(&name("output.dense.weight"), &[hidden, inner])?,
-            output_norm: dense_norm("output.dense.bias", "output.LayerNorm")?,
+            query_key_value: linear(&attention, [width, width])?,
+            attention_output: linear(&["attention.output.dense"], [width, width])?,
+            attention_norm: parts.norm(&name("attention.output.LayerNorm"), sizes)?,
+            intermediate: linear(&["intermediate.dense"], [inner, width])?,
+            output: linear(&["output.dense"], [width, inner])?,
+            output_norm: parts.norm(&name("output.LayerNorm"), sizes)?,
         })
     }
 
-    fn forward(&self, states: &Tensor, heads: usize, lengths: &[usize]) -> TensorResult<Tensor> {
-        let attention = Attention {
-            heads,
-            bias: &self.query_key_value_bias,
-            lengths,
-            causal: false,
-        };
-        let context = states
-            .matmul(&self.query_key_value.t()?)?
-            .apply_op1_no_bwd(&attention)?;
-        let attended = context.matmul(&self.attention_output.t()?)?;
-        attended.inplace_op2(states, &self.attention_norm)?;
-        let inner = attended.matmul(&self.intermediate.t()?)?;
-        inner.inplace_op1(&self.gelu)?;
-        let output = inner.matmul(&self.output.t()?)?;
-        output.inplace_op2(&attended, &self.output_norm)?;
-        Ok(output)
-    }
-}
+    fn forward(
+        &self,
+        bert: &Bert,
+        states: &mut [f32],
+        lengths: &[usize],
+        workspace: &mut Workspace,
+    ) -> Result<(), KernelError> {
+        let Compute { kernels, precision } = bert.compute;
+        let Workspace {
+            activations,
+            scratch,
+            wide,
+            context,
+        } = workspace;
+        let width = self.query_key_value.depth();
+        activations.convert(kernels, precision, states, width)?;
+        let products = wide.first(3 * states.len());
+        self.query_key_value
+            .multiply(activations.all(), Epilogue::Store, products)?;
+        let context = context.first(states.len());
+        bert.attention.attend(kernels, products, lengths, context, scratch)?;
+        activations.convert(kernels, precision, context, width)?;
+        self.attention_output
+            .multiply(activations.all(), Epilogue::Accumulate, states)?;
+        context.copy_from_slice(states);
+        self.attention_norm.apply(kernels, context, states)?;
 
-/// Layer norm `name` after a product whose bias is `bias`.
-fn layer_norm(weights: &Weights, name: &str, bias: Vec<f32>, config: &TextConfig) -> Result<BiasNorm, EncoderError> {
-    let scale = weights.values(&format!("{name}.weight"), &[config.hidden_size])?;
-    let shift = weights.values(&format!("{name}.bias"), &[config.hidden_size])?;
-    Ok(BiasNorm::new(bias, scale, shift, config.layer_norm_eps)?)
+        activations.convert(kernels, precision, states, width)?;
+        let inner = wide.first(states.len() / width * self.output.depth());
+        self.intermediate
+            .multiply(activations.all(), Epilogue::Activate(Activation::Gelu), inner)?;
+        activations.convert(kernels, precision, inner, self.output.depth())?;
+        self.output.multiply(activations.all(), Epilogue::Accumulate, states)?;
+        context.copy_from_slice(states);
+        self.output_norm.apply(kernels, context, states)
+    }
 }

@@ -11,6 +11,7 @@ use image::StarterImageEncoder;
 use text::StarterTextEncoder;
 
 use super::models::{FamilyModel, ModelInfo};
+use super::towers::Compute;
 use super::{
     EncoderError, Family, Filter, Fingerprint, Fit, Identity, ImageEncoder, Preprocess, Rounding, TextEncoder,
 };
@@ -68,12 +69,12 @@ impl FamilyModel for StarterModel {
         &self.identity
     }
 
-    fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>, EncoderError> {
+    fn image_encoder(&self, _: Compute) -> Result<Box<dyn ImageEncoder>, EncoderError> {
         Ok(Box::new(StarterImageEncoder::load()?))
     }
 
-    fn text_encoder(&self) -> Result<Box<dyn TextEncoder>, EncoderError> {
-        Ok(Box::new(StarterTextEncoder::load()?))
+    fn text_encoder(&self, compute: Compute) -> Result<Box<dyn TextEncoder>, EncoderError> {
+        Ok(Box::new(StarterTextEncoder::load(compute)?))
     }
 }
 

@@ -10,6 +10,7 @@ use super::config::Config;
 use super::{NAME, TEXT_WEIGHTS, TOKENIZER, identity};
 use crate::encoder::embedding::batches;
 use crate::encoder::embeddings::normalize;
+use crate::encoder::towers::Compute;
 use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, EncoderError, Identity, TextEncoder};
 
@@ -29,12 +30,12 @@ pub(in crate::encoder) struct StarterTextEncoder {
 
 impl StarterTextEncoder {
     /// Reads the tokenizer and the text weights.
-    pub(in crate::encoder) fn load() -> Result<Self, EncoderError> {
+    pub(in crate::encoder) fn load(compute: Compute) -> Result<Self, EncoderError> {
         let config = Config::parse(super::CONFIG)?;
         let weights = Weights::parse(NAME, [("text.safetensors", TEXT_WEIGHTS)])?;
         let (tokenizer, bert) = rayon::join(
             || load_tokenizer(config.text.max_tokens),
-            || Bert::load(&weights, &config.text),
+            || Bert::load(&weights, &config.text, compute),
         );
         Ok(Self {
             identity: identity(&config),
@@ -55,7 +56,6 @@ impl StarterTextEncoder {
         let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
         let states = self.bert.forward(&sequences.concat(), &lengths)?;
         let states = states.ok_or_else(|| tokenizer_error("a token id is outside the model's vocabulary".into()))?;
-        let states = states.flatten_all()?.to_vec1::<f32>()?;
         let dim = self.identity.dim;
         let mut rows = states.chunks_exact(dim);
         let mut embeddings = Vec::with_capacity(sequences.len() * dim);

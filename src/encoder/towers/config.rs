@@ -1,7 +1,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::encoder::ops::Activation;
+use crate::encoder::kernels::Activation;
 
 /// The largest size that a configuration may state. Products of three of them fit in 64 bits, so that what follows from
 /// a configuration can be computed before it is compared with the weights.
@@ -20,10 +20,22 @@ pub(in crate::encoder) struct TransformerConfig {
     pub(in crate::encoder) layers: usize,
     #[serde(rename = "num_attention_heads")]
     pub(in crate::encoder) heads: usize,
-    #[serde(rename = "hidden_act")]
+    #[serde(rename = "hidden_act", with = "ActivationName")]
     pub(in crate::encoder) activation: Activation,
     #[serde(rename = "layer_norm_eps")]
     pub(in crate::encoder) epsilon: f32,
+}
+
+/// What config.json calls an activation.
+#[derive(Deserialize)]
+#[serde(remote = "Activation")]
+enum ActivationName {
+    #[serde(rename = "gelu")]
+    Gelu,
+    #[serde(rename = "gelu_pytorch_tanh", alias = "gelu_new")]
+    TanhGelu,
+    #[serde(rename = "quick_gelu")]
+    QuickGelu,
 }
 
 /// The text tower: `text_config` of config.json.

@@ -2,11 +2,15 @@
 //! and one over the tokens of a text. A family adds how its files name the parts and how a tower's states are pooled.
 
 mod config;
+mod parts;
+mod projection;
 mod text;
 mod transformer;
 mod vision;
 
 pub(super) use config::{TextConfig, TransformerConfig, VisionConfig, in_range, over_defaults};
+pub(super) use parts::{Compute, Parts};
+pub(super) use projection::Projection;
 pub(super) use text::{Sequences, TextNames, TextTower, TowerTextEncoder};
-pub(super) use transformer::{FeedForward, LayerNames, Projection, TRANSFORMERS_LAYER, load_norm, rows_at};
+pub(super) use transformer::{FeedForward, LayerNames, TRANSFORMERS_LAYER, Workspace};
 pub(super) use vision::{Pool, TowerImageEncoder, VisionNames, VisionTower};

@@ -1,14 +1,14 @@
 use std::borrow::Cow;
 
-use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
 use super::TextConfig;
-use super::transformer::{LayerNames, Projection, Transformer, load_norm, rows_at};
+use super::parts::Parts;
+use super::projection::Projection;
+use super::transformer::{LayerNames, Transformer, Workspace};
 use crate::encoder::embedding::{TokenEmbedding, batches};
-use crate::encoder::ops::Norm;
+use crate::encoder::kernels::KernelError;
 use crate::encoder::tokenizer::TextTokenizer;
-use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, EncoderError, Identity, TextEncoder};
 
 /// How a file names the parts of the text tower.
@@ -36,47 +36,43 @@ pub(in crate::encoder) trait Sequences: Send + Sync {
 /// The text tower up to its vectors: the last token's state is normalised and projected.
 pub(in crate::encoder) struct TextTower {
     embedding: TokenEmbedding,
-    width: usize,
     transformer: Transformer,
-    last_norm: Norm,
     projection: Projection,
 }
 
 impl TextTower {
     /// Reads the tower; of the embeddings it notes the place alone.
     pub(in crate::encoder) fn load(
-        weights: &Weights,
+        parts: &Parts<'_>,
         config: &TextConfig,
         names: &TextNames,
         causal: bool,
         projection: Projection,
     ) -> Result<Self, EncoderError> {
-        let width = config.transformer.width;
         let (words, positions) = ((names.words, config.vocabulary), (names.positions, config.longest));
         Ok(Self {
-            embedding: TokenEmbedding::load(weights, words, positions, width)?,
-            width,
-            transformer: Transformer::load(weights, &config.transformer, (names.layers, names.layer), causal)?,
-            last_norm: load_norm(weights, names.last_norm, &config.transformer)?,
+            embedding: TokenEmbedding::load(parts.weights, words, positions, config.transformer.width)?,
+            transformer: Transformer::load(parts, &config.transformer, (names.layers, names.layer), causal)?,
             projection,
         })
     }
 
     /// Vectors `[sequences, dim]`, of any length; `None` where an id or a position is outside the model.
-    fn forward(&self, sequences: &[Vec<u32>]) -> candle_core::Result<Option<Tensor>> {
+    fn forward(&self, sequences: &[Vec<u32>]) -> Result<Option<Vec<f32>>, KernelError> {
         let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
-        let Some(embedded) = self.embedding.embed(&sequences.concat(), &lengths) else {
+        let Some(states) = self.embedding.embed(&sequences.concat(), &lengths) else {
             return Ok(None);
         };
-        let tokens = lengths.iter().sum::<usize>();
-        let states = Tensor::from_vec(embedded, (tokens, self.width), &Device::Cpu)?;
-        let states = self.transformer.forward(states, &lengths)?;
         let ends = lengths.iter().scan(0, |end, length| {
             *end += length;
             Some(*end - 1)
         });
-        let last = rows_at(&states, ends)?.apply_op1_no_bwd(&self.last_norm)?;
-        self.projection.forward(&last).map(Some)
+        let mut workspace = Workspace::default();
+        let ends: Vec<usize> = ends.collect();
+        let last = self
+            .transformer
+            .forward_picked(states, &lengths, &ends, &mut workspace)?;
+        self.projection.forward(&last, &mut workspace).map(Some)
     }
 }
 
@@ -109,7 +105,7 @@ impl<S: Sequences> TowerTextEncoder<S> {
                     self.tokenizer
                         .error("it makes tokens that are outside the model's vocabulary")
                 })?;
-                Ok(vectors.flatten_all()?.to_vec1::<f32>()?)
+                Ok(vectors)
             })
             .collect::<Result<_, EncoderError>>()?;
         Ok(Embeddings::normalized(self.identity.dim, vectors.concat()))

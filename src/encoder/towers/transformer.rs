@@ -1,18 +1,18 @@
-use candle_core::{Device, Result as TensorResult, Tensor};
 use rayon::prelude::*;
 
 use super::TransformerConfig;
+use super::parts::{Compute, Parts};
 use crate::encoder::EncoderError;
-use crate::encoder::ops::{AddBias, Attention, BiasActivation, Norm};
-use crate::encoder::weights::Weights;
+use crate::encoder::kernels::{
+    Activation, Activations, Attention, Epilogue, KernelError, Norm, PackedMatrix, Precision, Rows, Scratch,
+};
 
 /// A stack of layers, each attention and a feed-forward network with a norm before and a residual around it.
 ///
 /// The sequences of a batch lie packed one after another, without padding: every operation but attention works on
 /// tokens, and attention is told where the sequences begin.
 pub(in crate::encoder) struct Transformer {
-    heads: usize,
-    causal: bool,
+    attention: Attention,
     layers: Vec<Layer>,
 }
 
@@ -48,59 +48,115 @@ pub(in crate::encoder) static TRANSFORMERS_LAYER: LayerNames = LayerNames {
 };
 
 struct Layer {
+    compute: Compute,
     attention_norm: Norm,
-    query_key_value: Tensor,
-    query_key_value_bias: Vec<f32>,
-    attention_output: Tensor,
-    attention_output_bias: AddBias,
+    query_key_value: PackedMatrix,
+    attention_output: PackedMatrix,
     feed_forward: FeedForward,
 }
 
 /// `x + W2 * activation(W1 * norm(x) + b1) + b2` of each row.
 pub(in crate::encoder) struct FeedForward {
+    compute: Compute,
     norm: Norm,
-    first: Tensor,
-    activation: BiasActivation,
-    second: Tensor,
-    second_bias: AddBias,
+    first: PackedMatrix,
+    activation: Activation,
+    second: PackedMatrix,
+}
+
+/// Memory of a forward pass, used again by every layer.
+#[derive(Default)]
+pub(in crate::encoder) struct Workspace {
+    pub(in crate::encoder) activations: Activations,
+    pub(in crate::encoder) scratch: Scratch,
+    pub(in crate::encoder) wide: Buffer,
+    pub(in crate::encoder) context: Buffer,
+}
+
+/// Values that are written before they are read.
+#[derive(Default)]
+pub(in crate::encoder) struct Buffer(Vec<f32>);
+
+impl Buffer {
+    /// The first `length` values.
+    pub(in crate::encoder) fn first(&mut self, length: usize) -> &mut [f32] {
+        if self.0.len() < length {
+            self.0.resize(length, 0.0);
+        }
+        &mut self.0[..length]
+    }
 }
 
 impl Transformer {
     /// Reads the layers `prefix.0`, `prefix.1` and so on.
     pub(in crate::encoder) fn load(
-        weights: &Weights,
+        parts: &Parts<'_>,
         config: &TransformerConfig,
         (prefix, names): (&str, &LayerNames),
         causal: bool,
     ) -> Result<Self, EncoderError> {
         let layers = (0..config.layers)
             .into_par_iter()
-            .map(|index| Layer::load(weights, config, &format!("{prefix}.{index}"), names));
+            .map(|index| Layer::load(parts, config, &format!("{prefix}.{index}"), names));
+        let heads = config.heads;
         Ok(Self {
-            heads: config.heads,
-            causal,
+            attention: Attention { heads, causal },
             layers: layers.collect::<Result<_, _>>()?,
         })
     }
 
-    /// The last states `[tokens, width]` of the sequences of `lengths` that lie one after another in `states`.
-    pub(in crate::encoder) fn forward(&self, mut states: Tensor, lengths: &[usize]) -> TensorResult<Tensor> {
+    /// Brings `states`, `[tokens, width]`, to the last ones: those of the sequences of `lengths`, one after another.
+    pub(in crate::encoder) fn forward(
+        &self,
+        states: &mut [f32],
+        lengths: &[usize],
+        workspace: &mut Workspace,
+    ) -> Result<(), KernelError> {
         for layer in &self.layers {
-            let attention = Attention {
-                heads: self.heads,
-                bias: &layer.query_key_value_bias,
-                lengths,
-                causal: self.causal,
-            };
-            states = layer.forward(&states, &attention)?;
+            layer.attend(self.attention, states, lengths, workspace)?;
+            layer.finish(states, workspace)?;
         }
-        Ok(states)
+        Ok(())
+    }
+
+    /// As [`Transformer::forward`], for the tokens `picked` alone: `[picked, width]`. Others are not computed where
+    /// nothing depends on them, which is in the last layer from its attention on.
+    pub(in crate::encoder) fn forward_picked(
+        &self,
+        mut states: Vec<f32>,
+        lengths: &[usize],
+        picked: &[usize],
+        workspace: &mut Workspace,
+    ) -> Result<Vec<f32>, KernelError> {
+        let (last, before) = match self.layers.split_last() {
+            Some((last, before)) => (Some(last), before),
+            None => (None, [].as_slice()),
+        };
+        for layer in before {
+            layer.attend(self.attention, &states, lengths, workspace)?;
+            layer.finish(&mut states, workspace)?;
+        }
+        let width = states.len() / lengths.iter().sum::<usize>().max(1);
+        if let Some(layer) = last {
+            layer.attend(self.attention, &states, lengths, workspace)?;
+        }
+        let mut result = Vec::with_capacity(picked.len() * width);
+        let context = workspace.context.first(states.len());
+        for (index, row) in picked.iter().map(|token| token * width).enumerate() {
+            result.extend_from_slice(&states[row..][..width]);
+            // A picked token is never before the place that its context goes to.
+            context.copy_within(row..row + width, index * width);
+        }
+        if let Some(layer) = last {
+            layer.finish(&mut result, workspace)?;
+        }
+        Ok(result)
     }
 }
 
 impl Layer {
     fn load(
-        weights: &Weights,
+        parts: &Parts<'_>,
         config: &TransformerConfig,
         prefix: &str,
         names: &LayerNames,
@@ -108,20 +164,18 @@ impl Layer {
         let width = config.width;
         let name = |part: &str| format!("{prefix}.{part}");
         let prefixed = |parts: &[&str]| parts.iter().map(|part| name(part)).collect::<Vec<_>>();
-        let query_key_value = prefixed(names.query_key_value);
-        let query_key_value_bias = prefixed(names.query_key_value_bias);
-        let rows = |tensors: &[String]| 3 * width / tensors.len();
+        let (weights, biases) = (prefixed(names.query_key_value), prefixed(names.query_key_value_bias));
+        let linear = |weights: &[String], biases: &[String], shape: [usize; 2]| {
+            parts.linear(parts.compute, &borrowed(weights), &borrowed(biases), &shape)
+        };
+        let output = ["weight", "bias"].map(|part| [name(&format!("{}.{part}", names.attention_output))]);
         Ok(Self {
-            attention_norm: load_norm(weights, &name(names.attention_norm), config)?,
-            query_key_value: weights.stacked(&borrowed(&query_key_value), &[rows(&query_key_value), width])?,
-            query_key_value_bias: weights
-                .concatenated(&borrowed(&query_key_value_bias), &[rows(&query_key_value_bias)])?,
-            attention_output: weights.matrix(&name(&format!("{}.weight", names.attention_output)), &[width, width])?,
-            attention_output_bias: AddBias::new(
-                weights.values(&name(&format!("{}.bias", names.attention_output)), &[width])?,
-            ),
+            compute: parts.compute,
+            attention_norm: parts.norm(&name(names.attention_norm), config)?,
+            query_key_value: linear(&weights, &biases, [3 * width / weights.len(), width])?,
+            attention_output: linear(&output[0], &output[1], [width, width])?,
             feed_forward: FeedForward::load(
-                weights,
+                parts,
                 config,
                 &name(names.feed_forward_norm),
                 names.feed_forward.map(name).each_ref().map(String::as_str),
@@ -129,80 +183,81 @@ impl Layer {
         })
     }
 
-    fn forward(&self, states: &Tensor, attention: &Attention<'_>) -> TensorResult<Tensor> {
-        let context = states
-            .apply_op1_no_bwd(&self.attention_norm)?
-            .matmul(&self.query_key_value.t()?)?
-            .apply_op1_no_bwd(attention)?;
-        let attended = context.matmul(&self.attention_output.t()?)?;
-        attended.inplace_op2(states, &self.attention_output_bias)?;
-        self.feed_forward.forward(&attended)
+    /// Leaves what each token attends to in the workspace.
+    fn attend(
+        &self,
+        attention: Attention,
+        states: &[f32],
+        lengths: &[usize],
+        workspace: &mut Workspace,
+    ) -> Result<(), KernelError> {
+        let Compute { kernels, precision } = self.compute;
+        let Workspace {
+            activations,
+            scratch,
+            wide,
+            context,
+        } = workspace;
+        let wide = wide.first(3 * states.len());
+        activations.norm(kernels, precision, &self.attention_norm, states)?;
+        self.query_key_value
+            .multiply(activations.all(), Epilogue::Store, wide)?;
+        attention.attend(kernels, wide, lengths, context.first(states.len()), scratch)
+    }
+
+    /// Adds to `states` what their tokens attend to, which is in the workspace, and passes them through the rest.
+    fn finish(&self, states: &mut [f32], workspace: &mut Workspace) -> Result<(), KernelError> {
+        let Compute { kernels, precision } = self.compute;
+        let Workspace {
+            activations, context, ..
+        } = workspace;
+        let context = context.first(states.len());
+        activations.convert(kernels, precision, context, self.attention_output.depth())?;
+        self.attention_output
+            .multiply(activations.all(), Epilogue::Accumulate, states)?;
+        self.feed_forward.forward(states, workspace)
     }
 }
 
 impl FeedForward {
     /// Reads the norm and the products of these names.
     pub(in crate::encoder) fn load(
-        weights: &Weights,
+        parts: &Parts<'_>,
         config: &TransformerConfig,
         norm: &str,
-        [first, second]: [&str; 2],
+        names: [&str; 2],
     ) -> Result<Self, EncoderError> {
-        let (width, inner) = (config.width, config.inner);
-        let first_bias = weights.values(&format!("{first}.bias"), &[inner])?;
+        let linear = |name: &str, shape: [usize; 2]| {
+            let (weights, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+            parts.linear(parts.compute, &[&weights], &[&bias], &shape)
+        };
         Ok(Self {
-            norm: load_norm(weights, norm, config)?,
-            first: weights.matrix(&format!("{first}.weight"), &[inner, width])?,
-            activation: BiasActivation::new(first_bias, config.activation),
-            second: weights.matrix(&format!("{second}.weight"), &[width, inner])?,
-            second_bias: AddBias::new(weights.values(&format!("{second}.bias"), &[width])?),
+            compute: parts.compute,
+            norm: parts.norm(norm, config)?,
+            first: linear(names[0], [config.inner, config.width])?,
+            activation: config.activation,
+            second: linear(names[1], [config.width, config.inner])?,
         })
     }
 
     /// Passes each row of `states` through.
-    pub(in crate::encoder) fn forward(&self, states: &Tensor) -> TensorResult<Tensor> {
-        let inner = states.apply_op1_no_bwd(&self.norm)?.matmul(&self.first.t()?)?;
-        inner.inplace_op1(&self.activation)?;
-        let output = inner.matmul(&self.second.t()?)?;
-        output.inplace_op2(states, &self.second_bias)?;
-        Ok(output)
+    pub(in crate::encoder) fn forward(&self, states: &mut [f32], workspace: &mut Workspace) -> Result<(), KernelError> {
+        let Compute { kernels, precision } = self.compute;
+        let Workspace { activations, wide, .. } = workspace;
+        let (width, depth) = (self.first.depth(), self.second.depth());
+        let inner = wide.first(states.len() / width * depth);
+        activations.norm(kernels, precision, &self.norm, states)?;
+        self.first
+            .multiply(activations.all(), Epilogue::Activate(self.activation), inner)?;
+        let inner = match precision {
+            Precision::F32 => Rows::plain(inner, depth)?,
+            Precision::Bf16 | Precision::Int8 => {
+                activations.convert(kernels, precision, inner, depth)?;
+                activations.all()
+            }
+        };
+        self.second.multiply(inner, Epilogue::Accumulate, states)
     }
-}
-
-/// The last product of a tower.
-pub(in crate::encoder) struct Projection {
-    /// `[width, dim]`.
-    pub(in crate::encoder) weight: Tensor,
-    pub(in crate::encoder) bias: Option<AddBias>,
-}
-
-impl Projection {
-    /// `states * weight + bias`, `[rows, dim]`.
-    pub(in crate::encoder) fn forward(&self, states: &Tensor) -> TensorResult<Tensor> {
-        let projected = states.matmul(&self.weight)?;
-        if let Some(bias) = &self.bias {
-            projected.inplace_op1(bias)?;
-        }
-        Ok(projected)
-    }
-}
-
-/// The layer norm `name`.
-pub(in crate::encoder) fn load_norm(
-    weights: &Weights,
-    name: &str,
-    config: &TransformerConfig,
-) -> Result<Norm, EncoderError> {
-    let scale = weights.values(&format!("{name}.weight"), &[config.width])?;
-    let shift = weights.values(&format!("{name}.bias"), &[config.width])?;
-    Ok(Norm::new(scale, shift, config.epsilon)?)
-}
-
-/// Rows `indices` of a matrix.
-pub(in crate::encoder) fn rows_at(matrix: &Tensor, indices: impl Iterator<Item = usize>) -> TensorResult<Tensor> {
-    let indices: Vec<u32> = indices.map(|index| index as u32).collect();
-    let count = indices.len();
-    matrix.index_select(&Tensor::from_vec(indices, count, &Device::Cpu)?, 0)
 }
 
 fn borrowed(names: &[String]) -> Vec<&str> {

@@ -1,11 +1,10 @@
-use candle_core::{Device, Result as TensorResult, Tensor};
 use rayon::prelude::*;
 
 use super::VisionConfig;
-use super::transformer::{LayerNames, Transformer, load_norm};
+use super::parts::{Compute, Parts};
+use super::transformer::{LayerNames, Transformer, Workspace};
 use crate::encoder::embedding::BATCH_TOKENS;
-use crate::encoder::ops::Norm;
-use crate::encoder::weights::Weights;
+use crate::encoder::kernels::{Epilogue, KernelError, Norm, PackedMatrix, Patches};
 use crate::encoder::{Embeddings, EncoderError, Identity, ImageEncoder, Pixels, Preprocess};
 use crate::rgb::RgbImage;
 
@@ -25,13 +24,11 @@ pub(in crate::encoder) struct VisionNames {
 
 /// The image tower up to its pooling: a Vision Transformer (Dosovitskiy et al., 2021).
 pub(in crate::encoder) struct VisionTower {
-    image_size: usize,
-    patch_size: usize,
-    /// `[width, 3 * patch_size * patch_size]`.
-    patches: Tensor,
-    /// What each token begins with, `[tokens, width]`: its position, and the class or the bias of the patches.
+    compute: Compute,
+    patches: Patches,
+    embedding: PackedMatrix,
+    /// What each token begins with, `[tokens, width]`: its position, and the class.
     base: Vec<f32>,
-    width: usize,
     /// Whether the first token is the class.
     class: bool,
     first_norm: Option<Norm>,
@@ -41,98 +38,107 @@ pub(in crate::encoder) struct VisionTower {
 impl VisionTower {
     /// Reads the tower.
     pub(in crate::encoder) fn load(
-        weights: &Weights,
+        parts: &Parts<'_>,
         config: &VisionConfig,
         names: &VisionNames,
     ) -> Result<Self, EncoderError> {
         let (width, side) = (config.transformer.width, config.patch_size);
         let class = usize::from(names.class.is_some());
-        let mut base = weights.values(names.positions, &[config.grid() * config.grid() + class, width])?;
+        let positions = [config.grid() * config.grid() + class, width];
+        let mut base = parts.weights.values(names.positions, &positions)?;
         if let Some(name) = names.class {
-            add(&mut base, &weights.values(name, &[width])?);
+            add(&mut base, &parts.weights.values(name, &[width])?);
         }
-        if let Some(name) = names.patches_bias {
-            let bias = weights.values(name, &[width])?;
-            base[class * width..]
-                .chunks_exact_mut(width)
-                .for_each(|row| add(row, &bias));
-        }
-        let first_norm = names
-            .first_norm
-            .map(|name| load_norm(weights, name, &config.transformer));
+        let compute = parts.compute.of_pixels();
+        let first_norm = names.first_norm.map(|name| parts.norm(name, &config.transformer));
         Ok(Self {
-            image_size: config.image_size,
-            patch_size: side,
-            patches: weights.matrix(names.patches, &[width, 3, side, side])?,
+            compute,
+            patches: Patches {
+                channels: 3,
+                image: config.image_size,
+                patch: side,
+            },
+            embedding: parts.linear(
+                compute,
+                &[names.patches],
+                names.patches_bias.as_slice(),
+                &[width, 3, side, side],
+            )?,
             base,
-            width,
             class: names.class.is_some(),
             first_norm: first_norm.transpose()?,
-            transformer: Transformer::load(weights, &config.transformer, (names.layers, names.layer), false)?,
+            transformer: Transformer::load(parts, &config.transformer, (names.layers, names.layer), false)?,
         })
     }
 
     /// Tokens of one image.
     pub(in crate::encoder) fn tokens(&self) -> usize {
-        self.base.len() / self.width
+        self.base.len() / self.embedding.outputs()
     }
 
-    /// The last states `[images * tokens, width]` of a few images.
-    fn forward(&self, images: &[&Pixels]) -> Result<Tensor, EncoderError> {
-        let mut states = Tensor::from_vec(
-            self.embed(images)?,
-            (images.len() * self.tokens(), self.width),
-            &Device::Cpu,
-        )?;
-        if let Some(norm) = &self.first_norm {
-            states = states.apply_op1_no_bwd(norm)?;
-        }
-        Ok(self.transformer.forward(states, &vec![self.tokens(); images.len()])?)
+    /// The last states of a few images: `[images * tokens, width]`, or `[images, width]` where one `token` of each is
+    /// asked for.
+    fn forward(
+        &self,
+        images: &[&Pixels],
+        token: Option<usize>,
+        workspace: &mut Workspace,
+    ) -> Result<Vec<f32>, EncoderError> {
+        let tokens = self.tokens();
+        let lengths = vec![tokens; images.len()];
+        let mut states = self.embed(images, workspace)?;
+        let Some(token) = token else {
+            self.transformer.forward(&mut states, &lengths, workspace)?;
+            return Ok(states);
+        };
+        let picked: Vec<usize> = (0..images.len()).map(|image| image * tokens + token).collect();
+        Ok(self.transformer.forward_picked(states, &lengths, &picked, workspace)?)
     }
 
     /// The tokens that the first layer reads: each patch's product with the weights, on top of the base.
-    fn embed(&self, images: &[&Pixels]) -> Result<Vec<f32>, EncoderError> {
-        let grid = self.image_size / self.patch_size;
-        let values = 3 * self.patch_size * self.patch_size;
-        let mut patches = Vec::with_capacity(images.len() * grid * grid * values);
-        for image in images {
-            self.unfold(image, grid, &mut patches)?;
-        }
-        let patches = Tensor::from_vec(patches, (images.len() * grid * grid, values), &Device::Cpu)?;
-        let embedded = patches.matmul(&self.patches.t()?)?.flatten_all()?.to_vec1::<f32>()?;
-        let mut tokens = self.base.repeat(images.len());
-        let images = tokens.chunks_exact_mut(self.base.len());
-        for (tokens, embedded) in images.zip(embedded.chunks_exact(grid * grid * self.width)) {
-            add(&mut tokens[usize::from(self.class) * self.width..], embedded);
-        }
-        Ok(tokens)
-    }
-
-    /// Appends the patches of `image`, row by row, each in the order of a PyTorch convolution weight
-    /// `[channel, y, x]`.
-    fn unfold(&self, image: &Pixels, grid: usize, patches: &mut Vec<f32>) -> Result<(), EncoderError> {
-        let (size, side) = (self.image_size, self.patch_size);
-        if image.size != size || image.data.len() != 3 * size * size {
+    fn embed(&self, images: &[&Pixels], workspace: &mut Workspace) -> Result<Vec<f32>, EncoderError> {
+        let size = self.patches.image;
+        if let Some(image) = images.iter().find(|image| image.size != size) {
             return Err(EncoderError::InputSize {
                 expected: size,
                 got: image.size,
             });
         }
-        for (row, column) in (0..grid * grid).map(|patch| (patch / grid, patch % grid)) {
-            for plane in image.data.chunks_exact(size * size) {
-                for line in plane.chunks_exact(size).skip(row * side).take(side) {
-                    patches.extend_from_slice(&line[column * side..][..side]);
-                }
+        let Compute { kernels, precision } = self.compute;
+        let planes: Vec<&[f32]> = images.iter().map(|image| image.data.as_slice()).collect();
+        let Workspace { activations, wide, .. } = workspace;
+        activations.patches(kernels, precision, self.patches, &planes)?;
+        let width = self.embedding.outputs();
+        let embedded = wide.first(activations.all().len() * width);
+        self.embedding.multiply(activations.all(), Epilogue::Store, embedded)?;
+        let mut tokens = self.base.repeat(images.len());
+        let patches = self.patches.grid() * self.patches.grid() * width;
+        let class = usize::from(self.class) * width;
+        for (tokens, embedded) in tokens
+            .chunks_exact_mut(self.base.len())
+            .zip(embedded.chunks_exact(patches))
+        {
+            add(&mut tokens[class..], embedded);
+        }
+        match &self.first_norm {
+            None => Ok(tokens),
+            Some(norm) => {
+                let mut normed = vec![0.0; tokens.len()];
+                norm.apply(kernels, &tokens, &mut normed)?;
+                Ok(normed)
             }
         }
-        Ok(())
     }
 }
 
 /// How a family makes one vector of an image's last states.
 pub(in crate::encoder) trait Pool: Send + Sync {
-    /// One vector an image `[images, dim]`, of any length, from states `[images * tokens, width]`.
-    fn pool(&self, states: &Tensor, images: usize) -> TensorResult<Tensor>;
+    /// The one token of an image that the vector depends on; none where it depends on all.
+    const TOKEN: Option<usize>;
+
+    /// One vector an image, `[images, dim]`, of any length, from states `[images * tokens, width]`, or `[images, width]`
+    /// where there is a [`Pool::TOKEN`].
+    fn pool(&self, states: &[f32], images: usize, workspace: &mut Workspace) -> Result<Vec<f32>, KernelError>;
 }
 
 /// The image side of a family that has a [`VisionTower`].
@@ -152,8 +158,9 @@ impl<P: Pool> TowerImageEncoder<P> {
     }
 
     fn vectors(&self, images: &[&Pixels]) -> Result<Vec<f32>, EncoderError> {
-        let states = self.tower.forward(images)?;
-        Ok(self.pool.pool(&states, images.len())?.flatten_all()?.to_vec1()?)
+        let mut workspace = Workspace::default();
+        let states = self.tower.forward(images, P::TOKEN, &mut workspace)?;
+        Ok(self.pool.pool(&states, images.len(), &mut workspace)?)
     }
 }
 

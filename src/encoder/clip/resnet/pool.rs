@@ -1,69 +1,85 @@
-use candle_core::{Device, Result as TensorResult, Tensor};
+use candle_core::Tensor;
 
 use crate::encoder::EncoderError;
-use crate::encoder::ops::{AddBias, ProbeAttention};
-use crate::encoder::towers::Projection;
-use crate::encoder::weights::Weights;
+use crate::encoder::kernels::{Epilogue, PackedMatrix, ProbeAttention, Rows};
+use crate::encoder::towers::{Compute, Parts, Workspace};
 
 /// The mean of a map attends to the map's positions and to itself. What comes of it, projected, is the image's vector.
 pub(super) struct AttentionPool {
+    compute: Compute,
     heads: usize,
     width: usize,
     /// `[1 + positions, width]`; the first is the mean's.
     positions: Vec<f32>,
-    query: Tensor,
-    /// Brings the query's bias and the scale of the scores.
-    query_bias: AddBias,
-    /// `[2 * width, width]`. The bias of the keys is not read: it moves all scores of a head alike, and so nothing.
-    key_value: Tensor,
-    value_bias: AddBias,
-    output: Projection,
+    query: PackedMatrix,
+    /// Outputs `2 * width`.
+    key_value: PackedMatrix,
+    output: PackedMatrix,
 }
 
 impl AttentionPool {
     /// Reads the pooling of maps of so many `positions`, from `width` channels to `dim` values.
     pub(super) fn load(
-        weights: &Weights,
+        parts: &Parts<'_>,
         positions: usize,
         [width, dim]: [usize; 2],
         heads: usize,
     ) -> Result<Self, EncoderError> {
-        const KEY_VALUE: [&str; 2] = ["visual.attnpool.k_proj.weight", "visual.attnpool.v_proj.weight"];
-        let bias = |name: &str, length: usize| weights.values(&format!("visual.attnpool.{name}.bias"), &[length]);
-        // Scales the scores, in the query that they are products of.
-        let scale = 1.0 / ((width / heads) as f32).sqrt();
-        let scaled = |values: Vec<f32>| values.into_iter().map(|value| value * scale).collect::<Vec<_>>();
-        let query = scaled(weights.values("visual.attnpool.q_proj.weight", &[width, width])?);
+        let compute = parts.compute.exact();
+        let linear = |names: &[&str], outputs: usize| {
+            let tensors = |kind: &str| {
+                names
+                    .iter()
+                    .map(|name| format!("visual.attnpool.{name}.{kind}"))
+                    .collect()
+            };
+            let (weights, biases): (Vec<String>, Vec<String>) = (tensors("weight"), tensors("bias"));
+            let [weights, biases] =
+                [&weights, &biases].map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
+            parts.linear(compute, &weights, &biases, &[outputs, width])
+        };
         Ok(Self {
+            compute,
             heads,
             width,
-            positions: weights.values("visual.attnpool.positional_embedding", &[1 + positions, width])?,
-            query: Tensor::from_vec(query, (width, width), &Device::Cpu)?,
-            query_bias: AddBias::new(scaled(bias("q_proj", width)?)),
-            key_value: weights.stacked(&KEY_VALUE, &[width, width])?,
-            value_bias: AddBias::new(bias("v_proj", width)?),
-            output: Projection {
-                weight: weights.matrix("visual.attnpool.c_proj.weight", &[dim, width])?.t()?,
-                bias: Some(AddBias::new(bias("c_proj", dim)?)),
-            },
+            positions: parts
+                .weights
+                .values("visual.attnpool.positional_embedding", &[1 + positions, width])?,
+            query: linear(&["q_proj"], width)?,
+            key_value: linear(&["k_proj", "v_proj"], width)?,
+            output: linear(&["c_proj"], dim)?,
         })
     }
 
     /// The vector of one map.
-    pub(super) fn forward(&self, map: &Tensor) -> TensorResult<Vec<f32>> {
+    pub(super) fn forward(&self, map: &Tensor) -> Result<Vec<f32>, EncoderError> {
         let tokens = self.tokens(&map.flatten_all()?.to_vec1()?);
-        let count = tokens.len() / self.width;
-        let tokens = Tensor::from_vec(tokens, (count, self.width), &Device::Cpu)?;
-        let query = tokens.narrow(0, 0, 1)?.matmul(&self.query.t()?)?;
-        query.inplace_op1(&self.query_bias)?;
+        let (width, count) = (self.width, tokens.len() / self.width);
+        let mut query = vec![0.0; width];
+        let mean = tokens.get(..width).unwrap_or_default();
+        self.query
+            .multiply(Rows::plain(mean, width)?, Epilogue::Store, &mut query)?;
+        let scale = 1.0 / ((width / self.heads) as f32).sqrt();
+        query.iter_mut().for_each(|value| *value *= scale);
+        let mut keys_values = vec![0.0; count * 2 * width];
+        self.key_value
+            .multiply(Rows::plain(&tokens, width)?, Epilogue::Store, &mut keys_values)?;
         let attention = ProbeAttention {
             heads: self.heads,
-            query: &query.flatten_all()?.to_vec1::<f32>()?,
-            lengths: &[count],
+            query: &query,
         };
-        let pooled = tokens.matmul(&self.key_value.t()?)?.apply_op1_no_bwd(&attention)?;
-        pooled.inplace_op1(&self.value_bias)?;
-        self.output.forward(&pooled)?.flatten_all()?.to_vec1()
+        let (mut pooled, mut workspace) = (vec![0.0; width], Workspace::default());
+        attention.attend(
+            self.compute.kernels,
+            &keys_values,
+            &[count],
+            &mut pooled,
+            &mut workspace.scratch,
+        )?;
+        let mut vector = vec![0.0; self.output.outputs()];
+        self.output
+            .multiply(Rows::plain(&pooled, width)?, Epilogue::Store, &mut vector)?;
+        Ok(vector)
     }
 
     /// The mean of a map's positions and then these, each with what tells its place.
