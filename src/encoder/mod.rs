@@ -9,6 +9,7 @@
 //! `siglip` read directories. These two share the transformers in `towers`, and what a family adds is its configuration,
 //! the names of its tensors, its pooling and its token sequences.
 
+mod cache;
 mod checkpoint;
 mod clip;
 mod embedding;
@@ -19,6 +20,8 @@ mod identity;
 mod kernels;
 mod models;
 mod ops;
+mod packed;
+mod precision;
 mod preprocess;
 mod siglip;
 mod starter;
@@ -33,7 +36,10 @@ pub use error::EncoderError;
 pub use identity::{Family, Fingerprint, Identity};
 pub use kernels::{KernelError, Precision};
 pub use models::{Accuracy, Model, ModelInfo, PREFERRED_MODEL, Present, default_model, ensure, models};
+pub use precision::{instructions, peak_gflops};
 pub use preprocess::{Filter, Fit, Preprocess, Rounding};
+
+use rayon::prelude::*;
 
 use crate::rgb::RgbImage;
 
@@ -59,7 +65,19 @@ pub trait TextEncoder: Send + Sync {
 
     /// Embeds strings: one unit vector a string, in order, however long they are (each is cut to the model's limit).
     /// Any number of strings is allowed: the encoder cuts them into batches itself, and no vector depends on the others.
-    fn embed(&self, texts: &[&str]) -> Result<Embeddings, EncoderError>;
+    fn embed(&self, texts: &[&str]) -> Result<Embeddings, EncoderError> {
+        let sequences: Vec<Vec<u32>> = texts
+            .par_iter()
+            .map(|text| self.tokenize(text))
+            .collect::<Result<_, _>>()?;
+        self.embed_tokens(&sequences)
+    }
+
+    /// The token ids of a text as the model reads them, at least one.
+    fn tokenize(&self, text: &str) -> Result<Vec<u32>, EncoderError>;
+
+    /// Embeds what [`TextEncoder::tokenize`] makes of strings.
+    fn embed_tokens(&self, sequences: &[Vec<u32>]) -> Result<Embeddings, EncoderError>;
 }
 
 /// One image as the model reads it: three planes (R, G, B) of `size` rows of `size` normalised values.

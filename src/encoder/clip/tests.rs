@@ -22,7 +22,7 @@ fn embed(model: &ClipModel, reference: &Reference) -> (Embeddings, Embeddings) {
     let texts = model.load_text(Compute::default()).unwrap();
     let mut sequences = reference.ids.clone();
     sequences.iter_mut().for_each(|ids| texts.sequences.finish(ids));
-    (images, texts.embed_sequences(&sequences).unwrap())
+    (images, texts.embed_tokens(&sequences).unwrap())
 }
 
 #[track_caller]

@@ -77,6 +77,11 @@ impl Kernels {
         Self { lanes, bf16, int8 }
     }
 
+    /// Whether products of bf16 are faster than those of f32.
+    pub(crate) fn has_bf16(self) -> bool {
+        self.bf16
+    }
+
     /// What a person calls them.
     pub(crate) fn name(self) -> &'static str {
         match (self.lanes, self.bf16, self.int8) {

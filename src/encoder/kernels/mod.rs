@@ -6,6 +6,7 @@
 //! | `lanes/` | a register of f32, one file an instruction set |
 //! | `dot/` | the inner step of a product, one type an instruction set and precision |
 //! | `tile`, `packed`, `product` | [`PackedMatrix`]: products of rows with packed weights |
+//! | `peak` | how fast a core is at best |
 //! | `encode`, `activations` | [`Activations`]: rows, converted to what a product multiplies |
 //! | `functions`, `softmax`, `norm`, `attention`, `probe`, `patches` | what happens between products |
 //!
@@ -23,6 +24,7 @@ mod lanes;
 mod norm;
 mod packed;
 mod patches;
+mod peak;
 mod probe;
 mod product;
 mod softmax;

@@ -71,9 +71,11 @@ impl SiglipModel {
     fn load_text(&self, compute: Compute) -> Result<TowerTextEncoder<Padded>, EncoderError> {
         let (config, dim) = (&self.config.text, self.identity.dim);
         let weights = self.checkpoint.weights()?;
+        let packed = self.checkpoint.packed(self.identity.fingerprint, "text", compute);
         let parts = Parts {
             weights: &weights,
             compute,
+            packed: &packed,
         };
         let exact = compute.exact();
         let projection = Projection {
@@ -91,6 +93,8 @@ impl SiglipModel {
             || TextTower::load(&parts, config, &TEXT, Padded::CAUSAL, projection),
         );
         let tokenizer = tokenizer?;
+        let tower = tower?;
+        packed.finish();
         Ok(TowerTextEncoder {
             identity: self.identity.clone(),
             sequences: Padded {
@@ -99,21 +103,25 @@ impl SiglipModel {
                 canonical: self.config.canonical_text,
             },
             tokenizer,
-            tower: tower?,
+            tower,
         })
     }
 
     fn load_image(&self, compute: Compute) -> Result<TowerImageEncoder<ProbePool>, EncoderError> {
         let weights = self.checkpoint.weights()?;
+        let packed = self.checkpoint.packed(self.identity.fingerprint, "image", compute);
         let parts = Parts {
             weights: &weights,
             compute,
+            packed: &packed,
         };
         let tower = VisionTower::load(&parts, &self.config.vision, &VISION)?;
+        let pool = ProbePool::load(&parts, &self.config.vision.transformer, tower.tokens())?;
+        packed.finish();
         Ok(TowerImageEncoder {
             identity: self.identity.clone(),
             preprocess: self.config.preprocess,
-            pool: ProbePool::load(&parts, &self.config.vision.transformer, tower.tokens())?,
+            pool,
             tower,
         })
     }

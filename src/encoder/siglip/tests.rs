@@ -18,11 +18,7 @@ fn images_and_texts_embed_as_in_transformers() {
         let images = images.embed(&reference.pixels.iter().collect::<Vec<_>>()).unwrap();
         assert_same(&images, &reference.images, "image");
         let texts = model.load_text(Compute::default()).unwrap();
-        assert_same(
-            &texts.embed_sequences(&reference.ids).unwrap(),
-            &reference.texts,
-            "text",
-        );
+        assert_same(&texts.embed_tokens(&reference.ids).unwrap(), &reference.texts, "text");
     }
 }
 
@@ -67,7 +63,7 @@ fn texts_are_padded_with_the_tokenizers_token() {
             .unwrap()
             .load_text(Compute::default())
             .unwrap()
-            .sequence(text)
+            .tokenize(text)
             .unwrap()
     };
     assert_eq!(sequence(&dir, "a cat")[..6], [598, 1, 2, 599, 1, 1]);

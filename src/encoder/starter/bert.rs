@@ -9,6 +9,7 @@ use super::config::TextConfig;
 use crate::encoder::EncoderError;
 use crate::encoder::embedding::TokenEmbedding;
 use crate::encoder::kernels::{Activation, Attention, Epilogue, KernelError, Norm, PackedMatrix};
+use crate::encoder::packed::PackedStore;
 use crate::encoder::towers::{Compute, Parts, TransformerConfig, Workspace};
 use crate::encoder::weights::Weights;
 
@@ -37,7 +38,13 @@ impl Bert {
     /// Reads the tower from text.safetensors; the word embeddings are only located.
     pub(super) fn load(weights: &Weights, config: &TextConfig, compute: Compute) -> Result<Self, EncoderError> {
         let hidden = config.hidden_size;
-        let parts = Parts { weights, compute };
+        // Its weights are small, and part of the program.
+        let packed = PackedStore::memory();
+        let parts = Parts {
+            weights,
+            compute,
+            packed: &packed,
+        };
         let mut segment = weights.values("embeddings.token_type_embeddings.weight", &[2, hidden])?;
         segment.truncate(hidden);
         let sizes = TransformerConfig {

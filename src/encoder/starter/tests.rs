@@ -130,7 +130,7 @@ fn tokens_are_those_of_transformers() {
     let reference = Reference::read();
     let encoder = StarterTextEncoder::load(Compute::default()).unwrap();
     for (text, expected) in reference.texts.iter().zip(&reference.token_ids) {
-        assert_eq!(&encoder.token_ids(text).unwrap(), expected, "{text:?}");
+        assert_eq!(&encoder.tokenize(text).unwrap(), expected, "{text:?}");
     }
 }
 
@@ -169,7 +169,7 @@ fn a_text_does_not_depend_on_its_batch() {
 #[test]
 fn a_long_text_is_cut_and_still_ends_in_sep() {
     let encoder = StarterTextEncoder::load(Compute::default()).unwrap();
-    let ids = encoder.token_ids(&"dog ".repeat(1000)).unwrap();
+    let ids = encoder.tokenize(&"dog ".repeat(1000)).unwrap();
     assert_eq!((ids.len(), ids[0], ids[62], ids[63]), (64, 101, 3899, 102));
     let cut = encoder.embed(&[&"dog ".repeat(1000), &"dog ".repeat(62)]).unwrap();
     assert!(cosine(&cut.as_slice()[..384], &cut.as_slice()[384..]) > 0.99999);

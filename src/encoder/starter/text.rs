@@ -45,12 +45,6 @@ impl StarterTextEncoder {
         })
     }
 
-    /// Token ids of `text`, [CLS] first and [SEP] last, at most the model's limit.
-    pub(super) fn token_ids(&self, text: &str) -> Result<Vec<u32>, EncoderError> {
-        let encoding = self.tokenizer.encode_fast(text, true).map_err(tokenizer_error)?;
-        Ok(encoding.get_ids().to_vec())
-    }
-
     /// Unit vectors of one batch of token sequences, one after another.
     fn embed_batch(&self, sequences: &[Vec<u32>]) -> Result<Vec<f32>, EncoderError> {
         let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
@@ -82,12 +76,13 @@ impl TextEncoder for StarterTextEncoder {
         &self.identity
     }
 
-    fn embed(&self, texts: &[&str]) -> Result<Embeddings, EncoderError> {
-        let sequences: Vec<Vec<u32>> = texts
-            .par_iter()
-            .map(|text| self.token_ids(text))
-            .collect::<Result<_, _>>()?;
-        let batches: Vec<Vec<f32>> = batches(&sequences)
+    fn tokenize(&self, text: &str) -> Result<Vec<u32>, EncoderError> {
+        let encoding = self.tokenizer.encode_fast(text, true).map_err(tokenizer_error)?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    fn embed_tokens(&self, sequences: &[Vec<u32>]) -> Result<Embeddings, EncoderError> {
+        let batches: Vec<Vec<f32>> = batches(sequences)
             .par_iter()
             .map(|batch| self.embed_batch(batch))
             .collect::<Result<_, _>>()?;

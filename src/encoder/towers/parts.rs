@@ -1,6 +1,7 @@
 use super::TransformerConfig;
 use crate::encoder::EncoderError;
 use crate::encoder::kernels::{Kernels, Norm, PackedMatrix, Precision};
+use crate::encoder::packed::PackedStore;
 use crate::encoder::weights::Weights;
 
 /// How a tower computes.
@@ -41,6 +42,7 @@ impl Default for Compute {
 pub(in crate::encoder) struct Parts<'a> {
     pub(in crate::encoder) weights: &'a Weights,
     pub(in crate::encoder) compute: Compute,
+    pub(in crate::encoder) packed: &'a PackedStore,
 }
 
 impl Parts<'_> {
@@ -53,10 +55,12 @@ impl Parts<'_> {
         shape: &[usize],
     ) -> Result<PackedMatrix, EncoderError> {
         let rows = shape.first().copied().unwrap_or(1);
-        let values = self.weights.concatenated(weights, shape)?;
-        let biases = self.weights.concatenated(biases, &[rows])?;
         let size = (rows * weights.len(), shape.iter().skip(1).product());
-        pack(compute, &values, &biases, size)
+        self.packed.matrix(&weights.join("+"), compute, size, || {
+            let values = self.weights.concatenated(weights, shape)?;
+            let biases = self.weights.concatenated(biases, &[rows])?;
+            pack(compute, &values, &biases, size)
+        })
     }
 
     /// The linear layer of the rows from `first` on of a matrix of `shape` and of its bias.
@@ -68,9 +72,12 @@ impl Parts<'_> {
         first: usize,
     ) -> Result<PackedMatrix, EncoderError> {
         let [outputs, depth] = shape;
-        let values = self.weights.values(weights, &shape)?.split_off(first * depth);
-        let bias = self.weights.values(bias, &[outputs])?.split_off(first);
-        pack(self.compute, &values, &bias, (outputs - first, depth))
+        let size = (outputs.saturating_sub(first), depth);
+        self.packed.matrix(weights, self.compute, size, || {
+            let values = self.weights.values(weights, &shape)?.split_off(first * depth);
+            let bias = self.weights.values(bias, &[outputs])?.split_off(first);
+            pack(self.compute, &values, &bias, size)
+        })
     }
 
     /// The linear layer without bias whose weights are stored the other way round, `[depth, outputs]`.
@@ -80,14 +87,16 @@ impl Parts<'_> {
         weights: &str,
         (outputs, depth): (usize, usize),
     ) -> Result<PackedMatrix, EncoderError> {
-        let stored = self.weights.values(weights, &[depth, outputs])?;
-        let mut values = vec![0.0; stored.len()];
-        for (row, stored) in stored.chunks_exact(outputs).enumerate() {
-            for (output, value) in stored.iter().enumerate() {
-                values[output * depth + row] = *value;
+        self.packed.matrix(weights, compute, (outputs, depth), || {
+            let stored = self.weights.values(weights, &[depth, outputs])?;
+            let mut values = vec![0.0; stored.len()];
+            for (row, stored) in stored.chunks_exact(outputs).enumerate() {
+                for (output, value) in stored.iter().enumerate() {
+                    values[output * depth + row] = *value;
+                }
             }
-        }
-        pack(compute, &values, &[], (outputs, depth))
+            pack(compute, &values, &[], (outputs, depth))
+        })
     }
 
     /// The layer norm `name`.

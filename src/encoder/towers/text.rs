@@ -84,9 +84,12 @@ pub(in crate::encoder) struct TowerTextEncoder<S> {
     pub(in crate::encoder) tower: TextTower,
 }
 
-impl<S: Sequences> TowerTextEncoder<S> {
-    /// The sequence that the tower reads for `text`.
-    pub(in crate::encoder) fn sequence(&self, text: &str) -> Result<Vec<u32>, EncoderError> {
+impl<S: Sequences> TextEncoder for TowerTextEncoder<S> {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn tokenize(&self, text: &str) -> Result<Vec<u32>, EncoderError> {
         let mut ids = self.tokenizer.ids(&self.sequences.clean(text))?;
         if ids.is_empty() {
             return Err(self.tokenizer.error(&format!("it makes no token of {text:?}")));
@@ -95,33 +98,17 @@ impl<S: Sequences> TowerTextEncoder<S> {
         Ok(ids)
     }
 
-    /// Unit vectors of sequences that are none of them empty.
-    pub(in crate::encoder) fn embed_sequences(&self, sequences: &[Vec<u32>]) -> Result<Embeddings, EncoderError> {
+    fn embed_tokens(&self, sequences: &[Vec<u32>]) -> Result<Embeddings, EncoderError> {
         let vectors: Vec<Vec<f32>> = batches(sequences)
             .par_iter()
             .map(|batch| {
                 let vectors = self.tower.forward(batch)?;
-                let vectors = vectors.ok_or_else(|| {
+                vectors.ok_or_else(|| {
                     self.tokenizer
                         .error("it makes tokens that are outside the model's vocabulary")
-                })?;
-                Ok(vectors)
+                })
             })
             .collect::<Result<_, EncoderError>>()?;
         Ok(Embeddings::normalized(self.identity.dim, vectors.concat()))
-    }
-}
-
-impl<S: Sequences> TextEncoder for TowerTextEncoder<S> {
-    fn identity(&self) -> &Identity {
-        &self.identity
-    }
-
-    fn embed(&self, texts: &[&str]) -> Result<Embeddings, EncoderError> {
-        let sequences: Vec<Vec<u32>> = texts
-            .par_iter()
-            .map(|text| self.sequence(text))
-            .collect::<Result<_, _>>()?;
-        self.embed_sequences(&sequences)
     }
 }

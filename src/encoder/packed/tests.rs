@@ -1,0 +1,99 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::encoder::kernels::{Kernels, Precision, Rows};
+
+const SIZE: (usize, usize) = (37, 19);
+
+fn compute() -> Compute {
+    Compute {
+        kernels: Kernels::best(),
+        precision: Precision::F32,
+    }
+}
+
+fn pack(factor: f32) -> Result<PackedMatrix, EncoderError> {
+    let Compute { kernels, precision } = compute();
+    let values: Vec<f32> = (0..SIZE.0 * SIZE.1).map(|index| index as f32 * factor).collect();
+    Ok(PackedMatrix::pack(kernels, precision, &values, SIZE, None)?)
+}
+
+fn sums(matrix: &PackedMatrix) -> Vec<f32> {
+    let mut sums = vec![0.0; SIZE.0];
+    let rows = Rows::plain(&[1.0; SIZE.1], SIZE.1).unwrap();
+    matrix
+        .multiply(rows, crate::encoder::kernels::Epilogue::Store, &mut sums)
+        .unwrap();
+    sums
+}
+
+/// Two matrices as a store gives them; `packed` says whether they had to be packed.
+fn load(dir: &TempDir) -> (Vec<f32>, bool) {
+    let store = PackedStore::open(&Cache::at(dir.path()), "a.bin".to_owned());
+    let packed = AtomicBool::new(false);
+    let all: Vec<f32> = [("one", 1.0), ("two", 2.0)]
+        .into_iter()
+        .flat_map(|(key, factor)| {
+            let matrix = store.matrix(key, compute(), SIZE, || {
+                packed.store(true, Ordering::Relaxed);
+                pack(factor)
+            });
+            sums(&matrix.unwrap())
+        })
+        .collect();
+    store.finish();
+    (all, packed.into_inner())
+}
+
+fn expected() -> Vec<f32> {
+    [sums(&pack(1.0).unwrap()), sums(&pack(2.0).unwrap())].concat()
+}
+
+#[test]
+fn what_was_packed_once_is_mapped_afterwards() {
+    let dir = TempDir::new().unwrap();
+    assert_eq!(load(&dir), (expected(), true));
+    assert_eq!(load(&dir), (expected(), false));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_file_of_damaged_bytes_is_never_believed_and_made_anew() {
+    let dir = TempDir::new().unwrap();
+    load(&dir);
+    let path = dir.path().join("a.bin");
+    let whole = fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(97).chain([8, 16, 24, HEADER]) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x40;
+        fs::write(&path, damaged).unwrap();
+        assert_eq!(load(&dir).0, expected(), "byte {at}");
+    }
+    for length in [0, 10, HEADER, whole.len() / 2, whole.len() - 1] {
+        fs::write(&path, &whole[..length]).unwrap();
+        assert_eq!(load(&dir), (expected(), true), "{length} bytes");
+        load(&dir);
+        assert_eq!(load(&dir), (expected(), false), "made anew after {length} bytes");
+    }
+}
+
+#[test]
+fn a_tower_that_could_not_be_loaded_leaves_no_file() {
+    let dir = TempDir::new().unwrap();
+    let store = PackedStore::open(&Cache::at(dir.path()), "a.bin".to_owned());
+    store.matrix("one", compute(), SIZE, || pack(1.0)).unwrap();
+    drop(store);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn where_no_file_can_be_written_matrices_are_in_memory() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("packed"), b"in the way").unwrap();
+    let store = PackedStore::open(&Cache::at(dir.path()), "packed/a.bin".to_owned());
+    let matrix = store.matrix("one", compute(), SIZE, || pack(1.0)).unwrap();
+    assert_eq!(sums(&matrix), sums(&pack(1.0).unwrap()));
+    store.finish();
+}
