@@ -6,7 +6,7 @@ use clipdex_index::{Index, Item, Replacement, Space, Writer};
 
 use super::photo::ImagesRecord;
 use super::{IMAGES, Library, LibraryError, Record};
-use crate::encoder::Model;
+use crate::encoder::{Model, Precision};
 
 /// A space that is to take another's place has the other's name behind this.
 const NEXT: &str = "next:";
@@ -72,6 +72,13 @@ impl ModelChange {
             model,
             successors,
         }))
+    }
+
+    /// The same change, whose new model will compute in `precision`.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.model = self.model.with_precision(precision);
+        self
     }
 
     /// The library, which still answers with its old model.

@@ -6,7 +6,7 @@ use clipdex_index::{RootId, Space, Writer};
 use super::location::encode_root;
 use super::photo::ImagesRecord;
 use super::{IMAGES, Library, LibraryError, Record, canonical, change};
-use crate::encoder::Model;
+use crate::encoder::{Model, Precision};
 
 /// A library opened for writing. There is one at a time; readers go on beside it.
 pub struct LibraryWriter {
@@ -58,6 +58,13 @@ impl LibraryWriter {
             images,
             is_new,
         })
+    }
+
+    /// The same library, whose model will compute in `precision`.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.model = self.model.with_precision(precision);
+        self
     }
 
     /// The same library for reading: it sees every commit of this writer.

@@ -37,7 +37,7 @@ impl ClassifyArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         let library = global.open()?;
         let bank = Bank::open(&library, &self.labels)?;
-        let model = library.model(global.model.as_deref())?;
+        let model = global.model_of(&library)?;
         let zero_shot = bank.zero_shot(&library, model.identity())?;
         let vectors = vectors_of(&library, &model, &self.images)?;
 

@@ -57,7 +57,7 @@ impl SearchArgs {
             bail!("the query is empty; say what the photographs show");
         }
         let library = global.open()?;
-        let model = library.model(global.model.as_deref())?;
+        let model = global.model_of(&library)?;
         let vector = query::embed_text(model.text_encoder()?.as_ref(), &words)?;
         self.results
             .answer(&library, &model, QueryText::Words(&words), &vector, None, out)

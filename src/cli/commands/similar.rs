@@ -37,7 +37,7 @@ pub(super) fn find(
     out: &mut dyn Write,
 ) -> Result<Outcome> {
     let library = global.open()?;
-    let model = library.model(global.model.as_deref())?;
+    let model = global.model_of(&library)?;
     let (known, vector) = match query::stored_vector(&library, image)? {
         Some((item, vector)) => (Some(item), vector),
         None => (None, query::embed_file(model.image_encoder()?.as_ref(), image)?),
