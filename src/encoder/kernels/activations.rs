@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::choice::Kernels;
 use super::dot::{Dot, Encoding, Work};
 use super::error::{KernelError, same_size};
-use super::packed::Precision;
+use super::layout::Precision;
 use super::storage::{Aligned, LINE, bytes_of, numbers_mut};
 
 /// Converted rows. The memory is used again for the next rows.

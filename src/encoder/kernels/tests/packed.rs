@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::super::storage::LINE;
 use super::super::testing::noise;
 use super::super::{Activations, Epilogue};
 use super::*;

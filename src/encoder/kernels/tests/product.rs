@@ -161,5 +161,6 @@ fn refuses_what_does_not_fit() {
     assert!(matrix.multiply(wide, Epilogue::Store, &mut [0.0; 2]).is_err());
     assert!(Rows::plain(&[1.0; 5], 3).is_err());
     assert!(PackedMatrix::pack(kernels, Precision::F32, &[1.0; 6], (2, 4), None).is_err());
+    assert!(PackedMatrix::pack(kernels, Precision::F32, &[], (2, 0), None).is_err());
     assert!(PackedMatrix::pack(kernels, Precision::F32, &[1.0; 6], (2, 3), Some(&[1.0])).is_err());
 }
