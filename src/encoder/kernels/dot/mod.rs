@@ -32,10 +32,13 @@ pub(super) enum Encoding {
     F32,
     /// f32, rounded to what bf16 can hold.
     RoundedF32,
+    /// bf16, in pairs.
     Bf16,
-    /// int8 by itself, widened to i16, or above 128.
+    /// int8.
     Int8,
+    /// int8 in i16.
     Int16,
+    /// int8 plus 128.
     Uint8,
 }
 
