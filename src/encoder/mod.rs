@@ -16,7 +16,6 @@ mod embedding;
 mod embeddings;
 mod error;
 mod identity;
-#[allow(dead_code, unused_imports, reason = "the towers are to be moved onto these kernels")]
 mod kernels;
 mod models;
 mod ops;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::choice::Kernels;
 use super::dot::{Dot, Encoding, Work};
 use super::error::{KernelError, same_size};
-use super::packed::Precision;
+use super::layout::Precision;
 use super::storage::{Aligned, LINE, bytes_of, numbers_mut};
 
 /// Converted rows. The memory is used again for the next rows.
@@ -36,11 +36,6 @@ pub(crate) struct Rows<'a> {
 }
 
 impl Activations {
-    /// No rows yet.
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     /// Converts `input`, rows of `depth` values, for products with matrices of these kernels and this precision.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use super::choice::Kernels;
 use super::dot::{Dot, Float, Work};
 use super::error::{KernelError, same_size};
 use super::lanes::Lanes;
-use super::packed::Precision;
+use super::layout::Precision;
 use super::softmax::softmax;
 use super::tile::{ROWS, Tile, panel, tiles};
 

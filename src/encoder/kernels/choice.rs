@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use super::dot::{self, Dot, Float, WideBf16, Work};
 use super::lanes;
-use super::packed::{Layout, Precision};
+use super::layout::{Layout, Precision};
 
 /// The instructions that all kernels of a tower run with. A value exists only for instructions that this processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

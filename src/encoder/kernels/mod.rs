@@ -5,7 +5,7 @@
 //! | `choice` | [`Kernels`]: which instructions the processor has, and the way to code that uses them |
 //! | `lanes/` | a register of f32, one file an instruction set |
 //! | `dot/` | the inner step of a product, one type an instruction set and precision |
-//! | `tile`, `packed`, `product` | [`PackedMatrix`]: products of rows with packed weights |
+//! | `tile`, `layout`, `packed`, `product` | [`PackedMatrix`]: products of rows with packed weights |
 //! | `peak` | how fast a core is at best |
 //! | `encode`, `activations` | [`Activations`]: rows, converted to what a product multiplies |
 //! | `functions`, `softmax`, `norm`, `attention`, `probe`, `patches` | what happens between products |
@@ -21,6 +21,7 @@ mod encode;
 mod error;
 mod functions;
 mod lanes;
+mod layout;
 mod norm;
 mod packed;
 mod patches;
@@ -38,9 +39,9 @@ pub(crate) use attention::{Attention, Scratch};
 pub(crate) use choice::Kernels;
 pub use error::KernelError;
 pub(crate) use functions::Activation;
+pub use layout::Precision;
 pub(crate) use norm::Norm;
-pub use packed::Precision;
-pub(crate) use packed::{Layout, PackedMatrix};
+pub(crate) use packed::PackedMatrix;
 pub(crate) use patches::Patches;
 pub(crate) use probe::ProbeAttention;
 pub(crate) use product::Epilogue;

@@ -7,7 +7,7 @@ use super::choice::Kernels;
 use super::dot::{Dot, Work};
 use super::error::{KernelError, same_size};
 use super::lanes::Lanes;
-use super::packed::Precision;
+use super::layout::Precision;
 
 /// Layer normalisation (Ba et al., 2016).
 pub(crate) struct Norm {

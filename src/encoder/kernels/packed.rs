@@ -6,93 +6,9 @@ use super::choice::Kernels;
 use super::dot::{Dot, Work};
 use super::encode::Weight;
 use super::error::{KernelError, same_size};
-use super::lanes::Lanes;
-use super::storage::{Aligned, Bytes, LINE, Number, Shared, numbers, numbers_mut};
+use super::layout::{Layout, Parts, Precision, blocks};
+use super::storage::{Aligned, Bytes, Number, Shared, numbers, numbers_mut};
 use super::tile::panel;
-
-/// What a product is computed in; its sums and everything around it are f32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Precision {
-    /// As the weights are.
-    F32,
-    /// Weights and rows rounded to bf16, sums in f32.
-    Bf16,
-    /// Weights in units of an output's largest over 127, rows in units of a row's largest over 127, sums exact.
-    Int8,
-}
-
-/// How the bytes of a packed matrix are arranged: a file that was written for one layout is not to be read as another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Layout {
-    precision: Precision,
-    /// Columns of a panel.
-    panel: usize,
-    /// Values of the depth that lie together.
-    group: usize,
-    /// Values of the depth in a block; at least the depth where it is not cut.
-    block: usize,
-}
-
-impl Layout {
-    #[inline(always)]
-    pub(super) fn of<D: Dot>(precision: Precision) -> Self {
-        Self {
-            precision,
-            panel: panel::<D>(),
-            group: D::GROUP,
-            block: D::BLOCK,
-        }
-    }
-
-    /// The layout as a number, to be written beside the bytes.
-    pub(crate) fn tag(self) -> u64 {
-        let precision: u64 = match self.precision {
-            Precision::F32 => 1,
-            Precision::Bf16 => 2,
-            Precision::Int8 => 3,
-        };
-        let block = self.block.min(u32::MAX as usize) as u64;
-        precision << 56 | (self.group as u64) << 48 | (self.panel as u64) << 32 | block
-    }
-
-    /// Where the parts of a matrix lie in its bytes.
-    pub(super) fn parts(self, outputs: usize, depth: usize) -> Parts {
-        let columns = outputs.next_multiple_of(self.panel);
-        let (weight, integers) = match self.precision {
-            Precision::F32 => (4, false),
-            Precision::Bf16 => (2, false),
-            Precision::Int8 => (1, true),
-        };
-        let mut end = 0;
-        let mut part = |bytes: usize| {
-            let start = end;
-            end = (start + bytes).next_multiple_of(LINE);
-            start..start + bytes
-        };
-        Parts {
-            weights: part(columns * depth.next_multiple_of(self.group) * weight),
-            bias: part(columns * 4),
-            scales: part(if integers { columns * 4 } else { 0 }),
-            totals: part(if integers { columns * 4 } else { 0 }),
-        }
-    }
-}
-
-/// The parts of a packed matrix, each at a cache line. Outputs are filled up to whole panels, with zeros.
-pub(super) struct Parts {
-    /// Block by block of the depth, in it panel by panel, in it group by group of the depth, in it column by column.
-    weights: Range<usize>,
-    /// One f32 a column, and so the scales and, as i32, the totals of the weights, which integers alone have.
-    bias: Range<usize>,
-    scales: Range<usize>,
-    totals: Range<usize>,
-}
-
-impl Parts {
-    fn end(&self) -> usize {
-        self.totals.end.next_multiple_of(LINE)
-    }
-}
 
 /// The numbers of a packed matrix.
 pub(super) struct Columns<'a, W> {
@@ -115,7 +31,7 @@ impl PackedMatrix {
     /// Packs `weights`, row-major `[outputs, depth]`, and `bias`, one value an output; without one it is zeros.
     ///
     /// # Errors
-    /// Where the counts do not fit.
+    /// Where the counts do not fit, or one is 0.
     pub(crate) fn pack(
         kernels: Kernels,
         precision: Precision,
@@ -123,6 +39,7 @@ impl PackedMatrix {
         (outputs, depth): (usize, usize),
         bias: Option<&[f32]>,
     ) -> Result<Self, KernelError> {
+        not_empty((outputs, depth))?;
         same_size("weights of a matrix", outputs.saturating_mul(depth), weights.len())?;
         if let Some(bias) = bias {
             same_size("biases of a matrix", outputs, bias.len())?;
@@ -160,6 +77,7 @@ impl PackedMatrix {
         tag: u64,
         bytes: Shared,
     ) -> Result<Self, KernelError> {
+        not_empty((outputs, depth))?;
         let layout = kernels.layout(precision);
         if layout.tag() != tag {
             return Err(KernelError::Layout {
@@ -180,11 +98,6 @@ impl PackedMatrix {
             depth,
             bytes,
         })
-    }
-
-    /// The bytes of a matrix of this size in `layout`.
-    pub(crate) fn byte_count(layout: Layout, (outputs, depth): (usize, usize)) -> usize {
-        layout.parts(outputs, depth).end()
     }
 
     /// The packed bytes, to be kept with the tag of [`PackedMatrix::layout`], at a multiple of 64 bytes of a file.
@@ -218,6 +131,11 @@ impl PackedMatrix {
             totals: part(bytes, &parts.totals)?,
         })
     }
+}
+
+fn not_empty((outputs, depth): (usize, usize)) -> Result<(), KernelError> {
+    let smaller = outputs.min(depth);
+    same_size("outputs and inputs of a matrix", smaller.max(1), smaller)
 }
 
 fn part<'a, T: Number>(bytes: &'a [u8], range: &Range<usize>) -> Result<&'a [T], KernelError> {
@@ -268,14 +186,6 @@ impl Work for Pack<'_> {
             }
         }
     }
-}
-
-/// Where a block of the depth begins in the weights, and how many values of the depth it holds.
-#[inline(always)]
-pub(super) fn blocks<D: Dot>(columns: usize, padded: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-    (0..padded)
-        .step_by(D::BLOCK)
-        .map(move |start| (start, D::BLOCK.min(padded - start), start * columns))
 }
 
 /// Puts the rows of the panel that begins with column `first` where they belong in all blocks.

@@ -4,7 +4,7 @@ use super::activations::{Activations, RowSource};
 use super::choice::Kernels;
 use super::dot::Dot;
 use super::error::{KernelError, same_size};
-use super::packed::Precision;
+use super::layout::Precision;
 
 /// How square images are cut into square patches without overlap; what is left at the right and the bottom is unused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::choice::Kernels;
 use super::dot::{Dot, Work};
 use super::lanes::Lanes;
-use super::packed::Precision;
+use super::layout::Precision;
 
 /// Independent sums: enough that no multiply-add waits for the one before it.
 const CHAINS: usize = 12;

@@ -7,7 +7,7 @@ use super::choice::Kernels;
 use super::dot::{Dot, Work};
 use super::error::{KernelError, same_size};
 use super::lanes::Lanes;
-use super::packed::Precision;
+use super::layout::Precision;
 use super::softmax::softmax;
 
 /// Attention of one query, the same for all, to each of several sequences that lie packed one after another: the

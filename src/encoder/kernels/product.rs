@@ -6,7 +6,8 @@ use super::activations::Rows;
 use super::dot::{Dot, Work};
 use super::error::{KernelError, same_size};
 use super::functions::Activation;
-use super::packed::{Columns, Layout, PackedMatrix, blocks};
+use super::layout::{Layout, blocks};
+use super::packed::{Columns, PackedMatrix};
 use super::storage::{LINE, numbers};
 use super::tile::{ROWS, Tile, panel, tiles};
 
@@ -107,21 +108,17 @@ impl Product<'_> {
             for column in (0..outputs).step_by(panel) {
                 let weights = &columns.weights[offset + column * depth..][..panel * depth];
                 let width = panel.min(outputs - column);
-                let lines = size_of_val(weights) / LINE;
-                let tile_lines = lines.div_ceil(count.div_ceil(ROWS).max(1));
-                let next_lines = tile_lines.div_ceil((depth * size_of::<D::Input>()).div_ceil(LINE).max(1));
+                // The tiles share in fetching the next panel, which follows this one.
+                let fetched = (size_of_val(weights) / LINE).div_ceil(count.div_ceil(ROWS).max(1));
+                let next_weights = weights.as_ptr_range().end.cast::<u8>();
                 for (index, (row, size)) in tiles(count).enumerate() {
                     let inputs = &values[row * stride + start..];
                     let next = if row + size < count { size * stride } else { 0 };
                     let tile = Tile::<D> {
                         inputs: inputs.as_ptr(),
                         next_inputs: inputs.as_ptr().wrapping_add(next),
-                        next_weights: weights
-                            .as_ptr()
-                            .wrapping_add(weights.len())
-                            .cast::<u8>()
-                            .wrapping_add(index * tile_lines * LINE),
-                        next_lines,
+                        next_weights: next_weights.wrapping_add(index * fetched * LINE),
+                        next_lines: fetched.div_ceil((depth * size_of::<D::Input>()).div_ceil(LINE)),
                         input_stride: stride,
                         row_scales: scales.as_ptr().wrapping_add(first + row),
                         weights: weights.as_ptr(),

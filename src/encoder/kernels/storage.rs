@@ -12,7 +12,7 @@ pub(super) const LINE: usize = 64;
 
 #[repr(align(64))]
 #[derive(Clone, Copy)]
-struct Line([u8; LINE]);
+struct Line(#[allow(dead_code, reason = "read as bytes of the whole buffer")] [u8; LINE]);
 
 /// Bytes that begin at a cache line.
 #[derive(Default)]

@@ -27,15 +27,19 @@ pub(super) trait Work {
 
 /// How a row is stored for a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "each architecture has some of them")]
 pub(super) enum Encoding {
     /// As it is.
     F32,
     /// f32, rounded to what bf16 can hold.
     RoundedF32,
+    /// bf16, in pairs.
     Bf16,
-    /// int8 by itself, widened to i16, or above 128.
+    /// int8.
     Int8,
+    /// int8 in i16.
     Int16,
+    /// int8 plus 128.
     Uint8,
 }
 

@@ -1,6 +1,6 @@
 use super::super::Kernels;
 use super::super::dot::{Dot, Work};
-use super::super::packed::Precision;
+use super::super::layout::Precision;
 use super::super::testing::activation;
 use super::*;
 

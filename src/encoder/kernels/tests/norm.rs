@@ -43,7 +43,7 @@ fn converted_rows_are_the_normalised_ones() {
         norm.apply(kernels, &input, &mut normalised).unwrap();
         let rows = Rows::plain(&normalised, width).unwrap();
         matrix.multiply(rows, Epilogue::Store, &mut apart).unwrap();
-        let mut activations = Activations::new();
+        let mut activations = Activations::default();
         activations.norm(kernels, Precision::F32, &norm, &input).unwrap();
         matrix.multiply(activations.all(), Epilogue::Store, &mut fused).unwrap();
         assert_eq!(fused, apart, "{}", kernels.name());

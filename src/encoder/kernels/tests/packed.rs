@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::super::storage::LINE;
 use super::super::testing::noise;
 use super::super::{Activations, Epilogue};
 use super::*;
@@ -13,12 +14,11 @@ fn kept_bytes_multiply_as_before() {
             let packed =
                 PackedMatrix::pack(kernels, precision, &noise(outputs * depth, 1), (outputs, depth), None).unwrap();
             let (tag, length) = (packed.layout().tag(), packed.as_bytes().len());
-            assert_eq!(length, PackedMatrix::byte_count(packed.layout(), (outputs, depth)));
             let mut file = Aligned::zeroed(LINE + length);
             file.bytes_mut()[LINE..][..length].copy_from_slice(packed.as_bytes());
             let shared = Shared::new(Arc::new(Memory(file)), LINE..LINE + length).unwrap();
             let kept = PackedMatrix::from_bytes(kernels, precision, (outputs, depth), tag, shared.clone()).unwrap();
-            let mut activations = Activations::new();
+            let mut activations = Activations::default();
             activations.convert(kernels, precision, &input, depth).unwrap();
             let mut outputs_of = [vec![0.0; 3 * outputs], vec![0.0; 3 * outputs]];
             for (matrix, output) in [&packed, &kept].into_iter().zip(&mut outputs_of) {

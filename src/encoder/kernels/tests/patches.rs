@@ -13,7 +13,7 @@ fn the_product_with_patches_is_a_convolution() {
     let (images, weights) = ([noise(3 * 121, 1), noise(3 * 121, 2)], noise(outputs * depth, 3));
     for kernels in Kernels::available() {
         let matrix = PackedMatrix::pack(kernels, Precision::F32, &weights, (outputs, depth), None).unwrap();
-        let mut activations = Activations::new();
+        let mut activations = Activations::default();
         let borrowed = images.each_ref().map(Vec::as_slice);
         activations
             .patches(kernels, Precision::F32, patches, &borrowed)
@@ -45,7 +45,7 @@ fn refuses_images_of_another_size() {
         image: 4,
         patch: 2,
     };
-    let mut activations = Activations::new();
+    let mut activations = Activations::default();
     let mut convert = |image: &[f32]| activations.patches(Kernels::best(), Precision::F32, patches, &[image]);
     assert!(convert(&[0.0; 16]).is_ok());
     assert!(convert(&[0.0; 15]).is_err());

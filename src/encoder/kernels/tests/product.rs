@@ -24,7 +24,7 @@ fn rounded(precision: Precision, rows: &[f32], depth: usize) -> Vec<f64> {
 fn multiplied(kernels: Kernels, precision: Precision, rows: usize, (outputs, depth): (usize, usize)) -> Vec<f32> {
     let (input, weights, bias) = (noise(rows * depth, 1), noise(outputs * depth, 2), noise(outputs, 3));
     let matrix = PackedMatrix::pack(kernels, precision, &weights, (outputs, depth), Some(&bias)).unwrap();
-    let mut activations = Activations::new();
+    let mut activations = Activations::default();
     activations.convert(kernels, precision, &input, depth).unwrap();
     let mut output = vec![f32::NAN; rows * outputs];
     matrix
@@ -115,7 +115,7 @@ fn some_rows_give_the_same_as_all() {
     for kernels in Kernels::available() {
         for precision in PRECISIONS {
             let matrix = PackedMatrix::pack(kernels, precision, &noise(600, 1), (outputs, depth), None).unwrap();
-            let mut activations = Activations::new();
+            let mut activations = Activations::default();
             activations
                 .convert(kernels, precision, &noise(10 * depth, 2), depth)
                 .unwrap();
@@ -134,7 +134,7 @@ fn zeros_and_nothing_are_multiplied_too() {
     for kernels in Kernels::available() {
         for precision in PRECISIONS {
             let matrix = PackedMatrix::pack(kernels, precision, &[0.0; 15], (3, 5), Some(&[1.0, 2.0, 3.0])).unwrap();
-            let mut activations = Activations::new();
+            let mut activations = Activations::default();
             activations.convert(kernels, precision, &[0.0; 10], 5).unwrap();
             let mut output = [0.0; 6];
             matrix
@@ -161,5 +161,6 @@ fn refuses_what_does_not_fit() {
     assert!(matrix.multiply(wide, Epilogue::Store, &mut [0.0; 2]).is_err());
     assert!(Rows::plain(&[1.0; 5], 3).is_err());
     assert!(PackedMatrix::pack(kernels, Precision::F32, &[1.0; 6], (2, 4), None).is_err());
+    assert!(PackedMatrix::pack(kernels, Precision::F32, &[], (2, 0), None).is_err());
     assert!(PackedMatrix::pack(kernels, Precision::F32, &[1.0; 6], (2, 3), Some(&[1.0])).is_err());
 }

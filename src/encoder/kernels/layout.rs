@@ -1,0 +1,100 @@
+//! How the numbers of a packed matrix are arranged.
+
+use std::ops::Range;
+
+use super::dot::Dot;
+use super::storage::LINE;
+use super::tile::panel;
+
+/// What a product is computed in; its sums and everything around it are f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// As the weights are.
+    F32,
+    /// Weights and rows rounded to bf16, sums in f32.
+    Bf16,
+    /// Weights in units of an output's largest over 127, rows in units of a row's largest over 127, sums exact.
+    Int8,
+}
+
+/// How the bytes of a packed matrix are arranged: a file that was written for one layout is not to be read as another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    precision: Precision,
+    /// Columns of a panel.
+    panel: usize,
+    /// Values of the depth that lie together.
+    group: usize,
+    /// Values of the depth in a block; at least the depth where it is not cut.
+    block: usize,
+}
+
+impl Layout {
+    #[inline(always)]
+    pub(super) fn of<D: Dot>(precision: Precision) -> Self {
+        Self {
+            precision,
+            panel: panel::<D>(),
+            group: D::GROUP,
+            block: D::BLOCK,
+        }
+    }
+
+    /// The layout as a number, to be written beside the bytes.
+    pub(crate) fn tag(self) -> u64 {
+        let precision: u64 = match self.precision {
+            Precision::F32 => 1,
+            Precision::Bf16 => 2,
+            Precision::Int8 => 3,
+        };
+        let block = self.block.min(u32::MAX as usize) as u64;
+        precision << 56 | (self.group as u64) << 48 | (self.panel as u64) << 32 | block
+    }
+
+    /// Where the parts of a matrix lie in its bytes.
+    pub(super) fn parts(self, outputs: usize, depth: usize) -> Parts {
+        let columns = outputs.next_multiple_of(self.panel);
+        let (weight, integers) = match self.precision {
+            Precision::F32 => (4, false),
+            Precision::Bf16 => (2, false),
+            Precision::Int8 => (1, true),
+        };
+        let mut end = 0;
+        let mut part = |bytes: usize| {
+            let start = end;
+            end = (start + bytes).next_multiple_of(LINE);
+            start..start + bytes
+        };
+        Parts {
+            weights: part(columns * depth.next_multiple_of(self.group) * weight),
+            bias: part(columns * 4),
+            scales: part(if integers { columns * 4 } else { 0 }),
+            totals: part(if integers { columns * 4 } else { 0 }),
+        }
+    }
+}
+
+/// The parts of a packed matrix, each at a cache line. Outputs are filled up to whole panels, with zeros.
+pub(super) struct Parts {
+    /// Block by block of the depth, in it panel by panel, in it group by group of the depth, in it column by column.
+    pub(super) weights: Range<usize>,
+    /// One f32 a column, and so the scales and, as i32, the totals of the weights, which integers alone have.
+    pub(super) bias: Range<usize>,
+    pub(super) scales: Range<usize>,
+    pub(super) totals: Range<usize>,
+}
+
+impl Parts {
+    /// Bytes of all parts.
+    pub(super) fn end(&self) -> usize {
+        self.totals.end.next_multiple_of(LINE)
+    }
+}
+
+/// Where a block of the depth begins in the weights, and how many values of the depth it holds.
+#[inline(always)]
+pub(super) fn blocks<D: Dot>(columns: usize, padded: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..padded)
+        .step_by(D::BLOCK)
+        .map(move |start| (start, D::BLOCK.min(padded - start), start * columns))
+}
