@@ -18,8 +18,8 @@ LEAST_COSINE = {"f32": 0.9999, "bf16": 0.98, "int8": 0.5}
 class Pace:
     """How long is measured.
 
-    Turns of each engine; seconds that a turn lasts where one repetition is shorter; seconds after which a slow engine has
-    no more turns (it has two at least).
+    Turns of each engine; seconds that a turn lasts where one repetition is shorter; seconds after which a slow engine
+    has no more turns (it has two at least).
     """
 
     rounds: int

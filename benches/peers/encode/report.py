@@ -144,9 +144,9 @@ def write(out: Path, machine: dict[str, Any], shapes: list[dict[str, Any]]) -> N
     lines = ["# Encoders side by side", ""]
     lines += [
         f"{machine['date']}, {machine['processor']} ({', '.join(machine['extensions'])}), one core (number "
-        f"{machine['core']}), one thread. Medians over {machine['rounds']} rounds in which the engines took turns; rates "
-        f"are better high, times better low. Labels: {machine['labels']} of 10,000, each at its own length. Weights are "
-        "random: speed does not depend on them, but the cosines (the least to torch f32) of bf16 and int8 do.",
+        f"{machine['core']}), one thread. Medians over {machine['rounds']} rounds in which the engines took turns; "
+        f"rates are better high, times better low. Labels: {machine['labels']} of 10,000, each at its own length. "
+        "Weights are random: speed does not depend on them, the cosines (the least to torch f32) of bf16 and int8 do.",
         "",
     ]
     if waited > DISTURBED:
