@@ -4,6 +4,7 @@
 image.onnx and text.onnx, and both as .int8.onnx (ONNX Runtime's dynamic quantization) and .int8.xml (NNCF's).
 """
 
+import shutil
 import sys
 import warnings
 from collections.abc import Callable
@@ -68,6 +69,13 @@ def make_weights(shape: Shape, directory: Path) -> None:
             else:
                 tensor.copy_(noise * 0.2 + (1.0 if name.endswith("weight") else 0.0))
     model.save_pretrained(directory)
+
+
+def add_tokenizer(shape: Shape, directory: Path) -> None:
+    """clipdex opens whole models alone. Inputs are ids, so which tokenizer a SigLIP has does not matter."""
+    fixture = "clip-tokenizer" if shape.family == "clip" else "made/tokenizer-unigram"
+    fixtures = Path(__file__).resolve().parents[3] / "tests" / "fixtures"
+    shutil.copy(fixtures / fixture / "tokenizer.json", directory)
 
 
 def load_torch(directory: Path) -> Any:
@@ -152,6 +160,7 @@ def make(shape: Shape, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     steps: list[tuple[str, Callable[[], None]]] = [
         ("model.safetensors", lambda: make_weights(shape, directory)),
+        ("tokenizer.json", lambda: add_tokenizer(shape, directory)),
         ("text.onnx", lambda: export_onnx(shape, directory)),
         ("text.int8.onnx", lambda: quantize_for_onnxruntime(directory)),
         ("text.int8.xml", lambda: quantize_for_openvino(shape, directory)),

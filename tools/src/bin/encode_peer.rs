@@ -1,6 +1,7 @@
 //! Embeds for benches/peers: reads requests as lines of JSON, and answers each with one. benches/peers/encode/README.md
 //! defines the protocol. Times are of the embedding alone, without reading files or cutting texts into tokens.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
@@ -8,8 +9,13 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
-use clipdex::encoder::{Embeddings, EncoderError, ImageEncoder, Model, Pixels, Precision, TextEncoder, peak_gflops};
+use clipdex::encoder::{
+    Embeddings, EncoderError, Family, ImageEncoder, Model, Pixels, Precision, TextEncoder, peak_gflops,
+};
 use serde::{Deserialize, Serialize};
+
+/// Where vectors go, in the working directory.
+const OUTPUT: &str = "vectors.bin";
 
 #[derive(Parser)]
 struct Args {
@@ -28,8 +34,22 @@ enum PrecisionName {
 }
 
 #[derive(Deserialize)]
+struct Request {
+    #[serde(flatten)]
+    task: Task,
+    #[serde(default = "one")]
+    threads: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
-enum Request {
+enum Task {
+    /// Asks for names and versions.
+    Info,
     /// Little-endian f32 pixel values `[images, 3, side, side]` in a file.
     Images {
         file: PathBuf,
@@ -38,18 +58,20 @@ enum Request {
     },
     /// Token ids of texts.
     Texts { ids: Vec<Vec<u32>>, repeat: usize },
-    /// Sets the number of threads.
-    Threads { count: usize },
     /// Measures the peak of one core in f32.
     Peak,
 }
 
 #[derive(Default, Serialize)]
 struct Answer {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    versions: Option<BTreeMap<&'static str, &'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     seconds: Vec<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<PathBuf>,
+    file: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shape: Option<[usize; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +83,6 @@ struct Engine {
     images: Option<Box<dyn ImageEncoder>>,
     texts: Option<Box<dyn TextEncoder>>,
     pool: rayon::ThreadPool,
-    output: PathBuf,
 }
 
 fn main() -> Result<()> {
@@ -77,10 +98,14 @@ fn main() -> Result<()> {
         images: None,
         texts: None,
         pool: threads(1)?,
-        output: std::env::temp_dir().join(format!("encode_peer-{}.bin", std::process::id())),
     };
     for line in io::stdin().lock().lines() {
-        let answer = engine.answer(serde_json::from_str(&line?)?)?;
+        let answer = engine
+            .answer(serde_json::from_str(&line?)?)
+            .unwrap_or_else(|error| Answer {
+                error: Some(error.to_string()),
+                ..Answer::default()
+            });
         let mut out = io::stdout().lock();
         serde_json::to_writer(&mut out, &answer)?;
         writeln!(out)?;
@@ -95,16 +120,22 @@ fn threads(count: usize) -> Result<rayon::ThreadPool> {
 
 impl Engine {
     fn answer(&mut self, request: Request) -> Result<Answer> {
-        match request {
-            Request::Threads { count } => {
-                self.pool = threads(count)?;
-                Ok(Answer::default())
-            }
-            Request::Peak => Ok(Answer {
+        if request.threads != self.pool.current_num_threads() {
+            self.pool = threads(request.threads)?;
+        }
+        match request.task {
+            Task::Info => Ok(Answer {
+                versions: Some(BTreeMap::from([(
+                    "clipdex",
+                    concat!(env!("CARGO_PKG_VERSION"), " (Apache-2.0)"),
+                )])),
+                ..Answer::default()
+            }),
+            Task::Peak => Ok(Answer {
                 gflops: Some(peak_gflops()),
                 ..Answer::default()
             }),
-            Request::Images { file, shape, repeat } => {
+            Task::Images { file, shape, repeat } => {
                 let pixels = read_pixels(&file, shape)?;
                 let batch: Vec<&Pixels> = pixels.iter().collect();
                 let encoder = match self.images.take() {
@@ -115,7 +146,10 @@ impl Engine {
                 self.images = Some(encoder);
                 answer
             }
-            Request::Texts { ids, repeat } => {
+            Task::Texts { mut ids, repeat } => {
+                if self.model.identity().family == Family::Clip {
+                    ids.iter_mut().for_each(cut_after_end);
+                }
                 let encoder = match self.texts.take() {
                     Some(encoder) => encoder,
                     None => self.model.text_encoder()?,
@@ -144,15 +178,21 @@ impl Engine {
                 .iter()
                 .flat_map(|value| value.to_le_bytes())
                 .collect();
-            fs::write(&self.output, bytes)?;
+            fs::write(OUTPUT, bytes)?;
             Ok(Answer {
                 seconds,
-                file: Some(self.output.clone()),
+                file: Some(OUTPUT),
                 shape: Some([embeddings.len(), embeddings.dim()]),
                 ..Answer::default()
             })
         })
     }
+}
+
+/// Leaves out the padding of a CLIP text, as `TextEncoder::tokenize` does.
+fn cut_after_end(ids: &mut Vec<u32>) {
+    let end = ids.iter().max().and_then(|end| ids.iter().position(|id| id == end));
+    ids.truncate(end.map_or(0, |end| end + 1));
 }
 
 fn read_pixels(file: &PathBuf, [images, channels, height, width]: [usize; 4]) -> Result<Vec<Pixels>> {
