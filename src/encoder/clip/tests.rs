@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::encoder::testing::{ModelDir, Reference, Stored, Tensors, assert_same, fixture};
-use crate::encoder::{Embeddings, Filter, Fit, Model, Preprocess};
+use crate::encoder::{Embeddings, Filter, Fit, Model, Precision, Preprocess};
 
 const FIXTURES: [&str; 4] = [
     "clip-quickgelu",
@@ -17,9 +17,17 @@ const FIXTURES: [&str; 4] = [
 
 /// What this program makes of the fixture's inputs with the model in `dir`.
 fn embed(model: &ClipModel, reference: &Reference) -> (Embeddings, Embeddings) {
-    let images = model.image_encoder(Compute::default()).unwrap();
+    embed_in(Precision::F32, model, reference)
+}
+
+fn embed_in(precision: Precision, model: &ClipModel, reference: &Reference) -> (Embeddings, Embeddings) {
+    let compute = Compute {
+        precision,
+        ..Compute::default()
+    };
+    let images = model.image_encoder(compute).unwrap();
     let images = images.embed(&reference.pixels.iter().collect::<Vec<_>>()).unwrap();
-    let texts = model.load_text(Compute::default()).unwrap();
+    let texts = model.load_text(compute).unwrap();
     let mut sequences = reference.ids.clone();
     sequences.iter_mut().for_each(|ids| texts.sequences.finish(ids));
     (images, texts.embed_tokens(&sequences).unwrap())
@@ -30,6 +38,27 @@ fn assert_equals_reference(model: &ClipModel, reference: &Reference) {
     let (images, texts) = embed(model, reference);
     assert_same(&images, &reference.images, "image");
     assert_same(&texts, &reference.texts, "text");
+}
+
+#[test]
+fn lower_precisions_stay_near() {
+    let smallest = |got: &Embeddings, expected: &Embeddings| {
+        let pairs = got.rows().zip(expected.rows());
+        let cosines = pairs.map(|(a, b)| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>());
+        cosines.fold(1.0, f32::min)
+    };
+    for name in FIXTURES {
+        let (dir, reference) = (ModelDir::copy(name), Reference::read(name));
+        let model = ClipModel::open(dir.checkpoint()).unwrap();
+        for (precision, bound) in [(Precision::Bf16, 0.9999), (Precision::Int8, 0.998)] {
+            let (images, texts) = embed_in(precision, &model, &reference);
+            let cosines = [smallest(&images, &reference.images), smallest(&texts, &reference.texts)];
+            assert!(
+                cosines.iter().all(|cosine| (bound..1.0).contains(cosine)),
+                "{name} in {precision:?}: {cosines:?}"
+            );
+        }
+    }
 }
 
 #[test]
