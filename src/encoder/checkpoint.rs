@@ -12,6 +12,7 @@ use safetensors::SafeTensors;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::cache::Cache;
 use super::weights::Weights;
 use super::{EncoderError, Fingerprint};
 
@@ -44,6 +45,7 @@ const SAMPLE: usize = 256;
 pub(super) struct Checkpoint {
     dir: PathBuf,
     name: String,
+    cache: Cache,
 }
 
 /// model.safetensors.index.json: which file holds which tensor.
@@ -69,6 +71,7 @@ impl Checkpoint {
             Some(name) => Ok(Self {
                 name: name.to_owned(),
                 dir: absolute,
+                cache: Cache::default(),
             }),
             None => Err(failed("the path of a model's directory must be Unicode".to_owned())),
         }
@@ -80,6 +83,16 @@ impl Checkpoint {
             name: name.to_owned(),
             ..self
         }
+    }
+
+    /// The same model, whose derived files lie in `cache`. Without this, there are none.
+    pub(super) fn caching_in(self, cache: Cache) -> Self {
+        Self { cache, ..self }
+    }
+
+    /// Where files that are derived from the model's lie.
+    pub(super) fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// The model's name: the directory's absolute path, unless it was given another.

@@ -9,6 +9,7 @@
 //! `siglip` read directories. These two share the transformers in `towers`, and what a family adds is its configuration,
 //! the names of its tensors, its pooling and its token sequences.
 
+mod cache;
 mod checkpoint;
 mod clip;
 mod embedding;

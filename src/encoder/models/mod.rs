@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use self::place::{Place, on_machine};
+use super::cache::Cache;
 use super::checkpoint::Checkpoint;
 use super::clip::ClipModel;
 use super::siglip::SiglipModel;
@@ -95,6 +96,7 @@ fn open_checkpoint(checkpoint: Checkpoint) -> Result<Arc<dyn FamilyModel>, Encod
     struct Config {
         model_type: Option<String>,
     }
+    let checkpoint = checkpoint.caching_in(Cache::of_user());
     // Some directories hold both programs' files.
     if checkpoint.has_open_clip_weights() && !(checkpoint.has(CONFIG) && checkpoint.has_weights()) {
         return Ok(Arc::new(ClipModel::open_open_clip(checkpoint)?));
