@@ -45,8 +45,8 @@ impl Cache {
         unsafe { Mmap::map(&file) }.ok()
     }
 
-    /// Writes the file `name`, a relative path, under another name first: nobody sees a part of it. It is not synced, since
-    /// readers check what they read.
+    /// Writes the file `name`, a relative path, under another name first: nobody sees a part of it. It is not synced,
+    /// since readers check what they read.
     ///
     /// # Errors
     /// The system's; then there is no new file. Without a directory nothing is written.

@@ -1,7 +1,7 @@
 //! tokenizer.json, which defines how a model cuts text into tokens.
 //!
-//! What is slow to parse in it, the pieces and merges of a BPE model, is compiled once: `compile` makes the file that `tables`
-//! reads, and `bpe` is the crate's model over it. All else stays the `tokenizers` crate's own.
+//! What is slow to parse in it, the pieces and merges of a BPE model, is compiled once: `compile` makes the file that
+//! `tables` reads, and `bpe` is the crate's model over it. All else stays the `tokenizers` crate's own.
 
 mod bpe;
 mod compile;

@@ -44,9 +44,9 @@ enum Merges {
     Lines(Vec<String>),
 }
 
-/// Compiles a tokenizer.json; `source` is its BLAKE3. None where it must be left to the `tokenizers` crate: where it has
-/// another model than BPE, where its model does not always do the same (dropout), where it is ambiguous, and where it is
-/// damaged.
+/// Compiles a tokenizer.json; `source` is its BLAKE3. None where it must be left to the `tokenizers` crate: where it
+/// has another model than BPE, where its model does not always do the same (dropout), where it is ambiguous, and where
+/// it is damaged.
 ///
 /// # Errors
 /// What is wrong with a merge, for people. The crate would not always survive it.

@@ -46,8 +46,8 @@ struct AddedTokenWithId {
     token: AddedToken,
 }
 
-/// The tokenizer of a tokenizer.json, out of the cache, or compiled and put there. None where `Tokenizer::from_bytes` must
-/// have a look.
+/// The tokenizer of a tokenizer.json, out of the cache, or compiled and put there. None where `Tokenizer::from_bytes`
+/// must have a look.
 ///
 /// # Errors
 /// As for [`compile`].

@@ -1,4 +1,4 @@
-//! The file of a compiled tokenizer: pieces and merges of a BPE model as sorted tables that are searched where they lie.
+//! The file of a compiled tokenizer: pieces and merges of a BPE model as sorted tables, searched where they lie.
 //!
 //! | bytes | |
 //! | --- | --- |
@@ -155,8 +155,8 @@ fn prefix(checked: &[u8]) -> [u8; UNCHECKED] {
     prefix
 }
 
-/// Writes a file: `pieces` in the order of their ids, `merges` in the order of their pairs. None where the text is longer
-/// than the file can say.
+/// Writes a file: `pieces` in the order of their ids, `merges` in the order of their pairs. None where the text is
+/// longer than the file can say.
 pub(super) fn encode(
     source: &Hash,
     description: &[u8],

@@ -102,8 +102,8 @@ fn published_tokenizers_give_the_same_compiled() {
     }
 }
 
-/// A small BPE model with any of the options, whose pieces and merges are drawn from few characters, so that every case of
-/// merging and of what has no piece comes up.
+/// A small BPE model with any of the options, whose pieces and merges are drawn from few characters, so that every case
+/// of merging and of what has no piece comes up.
 fn models() -> impl Strategy<Value = Value> {
     let pieces = proptest::collection::vec(any::<bool>(), 16);
     let bytes = proptest::collection::vec(any::<bool>(), 8);

@@ -53,8 +53,8 @@ impl Word {
             let Some(right) = self.symbols.get(left.next).copied().filter(|_| left.len > 0) else {
                 continue;
             };
-            // Other pieces may stand here by now. They are merged where they give the same piece, whatever their own rank:
-            // that is what the crate does.
+            // Other pieces may stand here by now. They are merged where they give the same piece, whatever their own
+            // rank: that is what the crate does.
             if merge_of(left.id, right.id).is_none_or(|merge| merge.id != id) {
                 continue;
             }
