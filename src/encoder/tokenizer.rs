@@ -1,7 +1,21 @@
 //! tokenizer.json, which defines how a model cuts text into tokens.
+//!
+//! What is slow to parse in it, the pieces and merges of a BPE model, is compiled once: `compile` makes the file that
+//! `tables` reads, and `bpe` is the crate's model over it. All else stays the `tokenizers` crate's own.
 
-use tokenizers::{PostProcessor, Tokenizer, TruncationParams};
+mod bpe;
+mod compile;
+mod compiled;
+mod tables;
+mod word;
 
+use std::fmt::Display;
+
+use serde::de::IgnoredAny;
+use tokenizers::{DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper};
+use tokenizers::{Model, PostProcessor, Tokenizer, TokenizerImpl, TruncationParams};
+
+use self::compiled::CompiledTokenizer;
 use super::EncoderError;
 use super::checkpoint::Checkpoint;
 
@@ -10,52 +24,65 @@ const FILE: &str = "tokenizer.json";
 
 /// A tokenizer that cuts texts to a model's length and keeps the tokens that end them.
 pub(super) struct TextTokenizer {
-    tokenizer: Tokenizer,
+    kind: Kind,
     model: String,
 }
 
+/// Parsing the larger tokenizer.json takes longer than all else that a query needs, so what can be compiled is.
+enum Kind {
+    Parsed(Tokenizer),
+    Compiled(CompiledTokenizer),
+}
+
+/// All parts of a tokenizer but its model as the crate has them.
+type WithModel<M> = TokenizerImpl<M, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
+
 impl TextTokenizer {
-    /// Reads tokenizer.json; texts will have at most `max_tokens` tokens.
+    /// Reads tokenizer.json, or what was compiled of it before; texts will have at most `max_tokens` tokens.
     ///
     /// # Errors
     /// [`EncoderError::ModelFile`] or [`EncoderError::Tokenizer`] where it is missing or no tokenizer, or adds so many
     /// tokens that none is left for the text.
     pub(super) fn load(checkpoint: &Checkpoint, max_tokens: usize) -> Result<Self, EncoderError> {
         let failed = |message: String| checkpoint.error(FILE, message);
-        let mut tokenizer = Tokenizer::from_bytes(checkpoint.read(FILE)?)
-            .map_err(|error| failed(format!("it is no tokenizer that can be read: {error}")))?;
-        let added = tokenizer
-            .get_post_processor()
-            .map_or(0, |post| post.added_tokens(false));
-        if added >= max_tokens {
-            return Err(failed(format!(
-                "it adds {added} tokens to each text, of which the model reads {max_tokens}"
-            )));
-        }
-        let truncation = TruncationParams {
-            max_length: max_tokens,
-            ..TruncationParams::default()
+        let json = checkpoint.read(FILE)?;
+        let unreadable = |error: &dyn Display| failed(format!("it is no tokenizer that can be read: {error}"));
+        let compiled = compiled::load(&json, checkpoint.cache()).map_err(|error| unreadable(&error))?;
+        let kind = match compiled {
+            Some(mut tokenizer) => {
+                limit(&mut tokenizer, max_tokens).map_err(failed)?;
+                Kind::Compiled(tokenizer)
+            }
+            None => {
+                // Some of the crate's parts panic where the JSON breaks off in them.
+                serde_json::from_slice::<IgnoredAny>(&json).map_err(|error| unreadable(&error))?;
+                let mut tokenizer = Tokenizer::from_bytes(&json).map_err(|error| unreadable(&error))?;
+                limit(&mut tokenizer, max_tokens).map_err(failed)?;
+                Kind::Parsed(tokenizer)
+            }
         };
-        tokenizer
-            .with_padding(None)
-            .with_truncation(Some(truncation))
-            .map_err(|error| failed(error.to_string()))?;
         Ok(Self {
-            tokenizer,
+            kind,
             model: checkpoint.name().to_owned(),
         })
     }
 
     /// Token ids of `text`, with those that begin and end it.
     pub(super) fn ids(&self, text: &str) -> Result<Vec<u32>, EncoderError> {
-        let encoding = self.tokenizer.encode_fast(text, true);
+        let encoding = match &self.kind {
+            Kind::Parsed(tokenizer) => tokenizer.encode_fast(text, true),
+            Kind::Compiled(tokenizer) => tokenizer.encode_fast(text, true),
+        };
         let encoding = encoding.map_err(|error| self.error(&error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
     }
 
     /// The id of `token`, where there is such a token.
     pub(super) fn id_of(&self, token: &str) -> Option<u32> {
-        self.tokenizer.token_to_id(token)
+        match &self.kind {
+            Kind::Parsed(tokenizer) => tokenizer.token_to_id(token),
+            Kind::Compiled(tokenizer) => tokenizer.token_to_id(token),
+        }
     }
 
     /// An error about this tokenizer.
@@ -66,3 +93,26 @@ impl TextTokenizer {
         }
     }
 }
+
+/// Makes a tokenizer cut texts to `max_tokens` tokens, and not fill them up.
+///
+/// # Errors
+/// What is wrong, for people.
+fn limit<M: Model>(tokenizer: &mut WithModel<M>, max_tokens: usize) -> Result<(), String> {
+    let post = tokenizer.get_post_processor();
+    let added = post.map_or(0, |post| post.added_tokens(false));
+    if added >= max_tokens {
+        return Err(format!(
+            "it adds {added} tokens to each text, of which the model reads {max_tokens}"
+        ));
+    }
+    let truncation = TruncationParams {
+        max_length: max_tokens,
+        ..TruncationParams::default()
+    };
+    let limited = tokenizer.with_padding(None).with_truncation(Some(truncation));
+    limited.map(|_| ()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

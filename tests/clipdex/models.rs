@@ -70,3 +70,29 @@ fn a_damaged_model_is_explained() {
     assert!(run.stderr.contains("model.safetensors"), "{}", run.stderr);
     assert_eq!(sandbox.run(["index", "photos", "--model", "./missing"]).code, Some(2));
 }
+
+#[test]
+fn a_compiled_tokenizer_is_used_again_and_replaced_where_it_is_damaged() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg", "dress-1.jpg"]);
+    let model = copy_model(sandbox.photos().with_file_name("model"));
+    let tokenizer = "tests/fixtures/made/tokenizer-byte-fallback/tokenizer.json";
+    let tokenizer = Path::new(env!("CARGO_MANIFEST_DIR")).join(tokenizer);
+    fs::copy(tokenizer, model.join("tokenizer.json")).unwrap();
+    sandbox.ok(["index", "photos", "--model", "model"]);
+    let search = || {
+        let run = sandbox.run(["search", "a cat on the table", "--json"]);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+        run.stdout
+    };
+    let found = search();
+    let files = || -> Vec<PathBuf> {
+        let files = fs::read_dir(sandbox.cache().join("tokenizers")).unwrap();
+        files.map(|file| file.unwrap().path()).collect()
+    };
+    let [file] = &files()[..] else { panic!("{:?}", files()) };
+    let compiled = fs::read(file).unwrap();
+    assert_eq!(search(), found);
+    fs::write(file, &compiled[..compiled.len() / 2]).unwrap();
+    assert_eq!(search(), found);
+    assert_eq!((fs::read(file).unwrap(), files().len()), (compiled, 1));
+}

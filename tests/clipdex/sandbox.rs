@@ -60,6 +60,11 @@ impl Sandbox {
         self.dir.path().join("huggingface")
     }
 
+    /// Where derived files of models lie.
+    pub fn cache(&self) -> PathBuf {
+        self.dir.path().join("cache")
+    }
+
     /// The program, on this sandbox's library and in its directory. It sees no model of the user's, and nothing of the
     /// user's settings for the hub or for proxies.
     pub fn command(&self) -> Command {
@@ -73,6 +78,8 @@ impl Sandbox {
         command
             .env("CLIPDEX_LIBRARY", self.library())
             .env("HF_HOME", self.hub_home())
+            .env("CLIPDEX_CACHE", self.cache())
+            .env("XDG_CACHE_HOME", self.dir.path().join("xdg-cache"))
             .current_dir(self.dir.path());
         command
     }

@@ -159,6 +159,7 @@ fn files_that_are_something_else_are_named() {
         ("config.json", r#"{"model_type": "clip", "text_config": 3}"#),
         ("tokenizer.json", "{}"),
         ("tokenizer.json", "no JSON"),
+        ("tokenizer.json", r#"{"version": "1.0", "decoder": {"type": "Fuse""#),
         (
             "tokenizer.json",
             r#"{"version": "1.0", "model": {"type": "BPE", "vocab": 7}}"#,

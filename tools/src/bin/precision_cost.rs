@@ -55,8 +55,10 @@ impl Vectors {
     fn of(model: &Model, precision: Precision, files: &[PathBuf]) -> Result<Self> {
         let model = model.clone().with_precision(precision);
         let encoder = model.image_encoder()?;
-        let photos = files.par_iter().map(|file| embed_file(encoder.as_ref(), file));
-        let photos = photos.collect::<Result<_, _>>()?;
+        let photos = files
+            .par_iter()
+            .map(|file| Ok(embed_file(encoder.as_ref(), file)?))
+            .collect::<Result<_>>()?;
         let template = PromptTemplate::default();
         let labels = LabelSource::Builtin(Builtin::ImageNet1k).read()?;
         let prompts: Vec<String> = labels.iter().map(|label| template.render(&label.name)).collect();
