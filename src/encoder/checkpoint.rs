@@ -99,8 +99,7 @@ impl Checkpoint {
 
     /// Where the packed matrices of a `side` of the model lie, whose fingerprint is known.
     pub(super) fn packed(&self, fingerprint: Fingerprint, side: &str, compute: Compute) -> PackedStore {
-        let layout = compute.kernels.layout(compute.precision).tag();
-        PackedStore::open(&self.cache, format!("packed/{fingerprint}-{side}-{layout:016x}.bin"))
+        PackedStore::open(&self.cache, &fingerprint, side, compute)
     }
 
     /// The model's name: the directory's absolute path, unless it was given another.

@@ -16,10 +16,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 
-use super::EncoderError;
 use super::cache::{Cache, NewFile};
 use super::kernels::{PackedMatrix, Shared};
 use super::towers::Compute;
+use super::{EncoderError, Fingerprint};
 
 const MAGIC: [u8; 8] = *b"clipdexW";
 const VERSION: u32 = 1;
@@ -64,8 +64,13 @@ struct Entry {
 }
 
 impl PackedStore {
-    /// The file `name` of the cache: read where it is there, else written.
-    pub(super) fn open(cache: &Cache, name: String) -> Self {
+    /// The file of a `side` of the model with this fingerprint, packed for `compute`: read where it is there, else written.
+    pub(super) fn open(cache: &Cache, fingerprint: &Fingerprint, side: &str, compute: Compute) -> Self {
+        let layout = compute.kernels.layout(compute.precision).tag();
+        Self::open_file(cache, format!("packed/{fingerprint}-{side}-{layout:016x}.bin"))
+    }
+
+    fn open_file(cache: &Cache, name: String) -> Self {
         let mode = match PackedFile::open(cache, &name) {
             Some(file) => Mode::Read(file),
             None => match PackedWriter::create(cache, &name) {
@@ -76,15 +81,6 @@ impl PackedStore {
         };
         let cache = cache.clone();
         Self { cache, name, mode }
-    }
-
-    /// No file at all.
-    pub(super) fn memory() -> Self {
-        Self {
-            cache: Cache::default(),
-            name: String::new(),
-            mode: Mode::Memory,
-        }
     }
 
     /// The matrix `key`, of `size` outputs and inputs, for `compute`; `pack` makes it where the file does not have it.

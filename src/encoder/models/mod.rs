@@ -58,7 +58,7 @@ impl Model {
     /// [`EncoderError::Weights`] where the directory is incomplete, damaged or of no family that is known here.
     pub fn open(name: &str) -> Result<Self, EncoderError> {
         let family: Arc<dyn FamilyModel> = match Place::of(name)? {
-            Place::BuiltIn => Arc::new(StarterModel::open()?),
+            Place::BuiltIn => Arc::new(StarterModel::open(Cache::of_user())?),
             Place::Directory(dir) => open_checkpoint(Checkpoint::open(&dir)?)?,
             Place::Hub { id, name } => match on_machine(&id, &name)? {
                 Some(checkpoint) => open_checkpoint(checkpoint)?,

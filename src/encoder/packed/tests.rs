@@ -31,7 +31,7 @@ fn sums(matrix: &PackedMatrix) -> Vec<f32> {
 
 /// Two matrices as a store gives them; `packed` says whether they had to be packed.
 fn load(dir: &TempDir) -> (Vec<f32>, bool) {
-    let store = PackedStore::open(&Cache::at(dir.path()), "a.bin".to_owned());
+    let store = PackedStore::open_file(&Cache::at(dir.path()), "a.bin".to_owned());
     let packed = AtomicBool::new(false);
     let all: Vec<f32> = [("one", 1.0), ("two", 2.0)]
         .into_iter()
@@ -82,7 +82,7 @@ fn a_file_of_damaged_bytes_is_never_believed_and_made_anew() {
 #[test]
 fn a_tower_that_could_not_be_loaded_leaves_no_file() {
     let dir = TempDir::new().unwrap();
-    let store = PackedStore::open(&Cache::at(dir.path()), "a.bin".to_owned());
+    let store = PackedStore::open_file(&Cache::at(dir.path()), "a.bin".to_owned());
     store.matrix("one", compute(), SIZE, || pack(1.0)).unwrap();
     drop(store);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -92,7 +92,7 @@ fn a_tower_that_could_not_be_loaded_leaves_no_file() {
 fn where_no_file_can_be_written_matrices_are_in_memory() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("packed"), b"in the way").unwrap();
-    let store = PackedStore::open(&Cache::at(dir.path()), "packed/a.bin".to_owned());
+    let store = PackedStore::open_file(&Cache::at(dir.path()), "packed/a.bin".to_owned());
     let matrix = store.matrix("one", compute(), SIZE, || pack(1.0)).unwrap();
     assert_eq!(sums(&matrix), sums(&pack(1.0).unwrap()));
     store.finish();

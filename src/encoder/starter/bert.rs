@@ -36,14 +36,17 @@ struct Layer {
 
 impl Bert {
     /// Reads the tower from text.safetensors; the word embeddings are only located.
-    pub(super) fn load(weights: &Weights, config: &TextConfig, compute: Compute) -> Result<Self, EncoderError> {
+    pub(super) fn load(
+        weights: &Weights,
+        config: &TextConfig,
+        compute: Compute,
+        packed: &PackedStore,
+    ) -> Result<Self, EncoderError> {
         let hidden = config.hidden_size;
-        // Its weights are small, and part of the program.
-        let packed = PackedStore::memory();
         let parts = Parts {
             weights,
             compute,
-            packed: &packed,
+            packed,
         };
         let mut segment = weights.values("embeddings.token_type_embeddings.weight", &[2, hidden])?;
         segment.truncate(hidden);

@@ -10,6 +10,7 @@ use config::{Config, ImageConfig};
 use image::StarterImageEncoder;
 use text::StarterTextEncoder;
 
+use super::cache::Cache;
 use super::models::{FamilyModel, ModelInfo};
 use super::towers::Compute;
 use super::{
@@ -53,13 +54,15 @@ pub(super) const INFO: ModelInfo = ModelInfo {
 #[derive(Debug)]
 pub(super) struct StarterModel {
     identity: Identity,
+    cache: Cache,
 }
 
 impl StarterModel {
-    /// Reads the configuration.
-    pub(super) fn open() -> Result<Self, EncoderError> {
+    /// Reads the configuration. Derived files lie in `cache`.
+    pub(super) fn open(cache: Cache) -> Result<Self, EncoderError> {
         Ok(Self {
             identity: identity(&Config::parse(CONFIG)?),
+            cache,
         })
     }
 }
@@ -74,7 +77,7 @@ impl FamilyModel for StarterModel {
     }
 
     fn text_encoder(&self, compute: Compute) -> Result<Box<dyn TextEncoder>, EncoderError> {
-        Ok(Box::new(StarterTextEncoder::load(compute)?))
+        Ok(Box::new(StarterTextEncoder::load(compute, &self.cache)?))
     }
 }
 

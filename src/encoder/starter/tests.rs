@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use super::bert as bert_tower;
 use super::*;
+use crate::encoder::cache::Cache;
+use crate::encoder::packed::PackedStore;
 use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, ImageEncoder, Pixels, TextEncoder};
 use crate::rgb::RgbImage;
@@ -128,7 +130,7 @@ fn an_image_of_another_size_is_refused() {
 #[test]
 fn tokens_are_those_of_transformers() {
     let reference = Reference::read();
-    let encoder = StarterTextEncoder::load(Compute::default()).unwrap();
+    let encoder = StarterTextEncoder::load(Compute::default(), &Cache::default()).unwrap();
     for (text, expected) in reference.texts.iter().zip(&reference.token_ids) {
         assert_eq!(&encoder.tokenize(text).unwrap(), expected, "{text:?}");
     }
@@ -137,7 +139,7 @@ fn tokens_are_those_of_transformers() {
 #[test]
 fn texts_embed_as_in_pytorch() {
     let reference = Reference::read();
-    let encoder = StarterTextEncoder::load(Compute::default()).unwrap();
+    let encoder = StarterTextEncoder::load(Compute::default(), &Cache::default()).unwrap();
     let embeddings = encoder.embed(&reference.texts()).unwrap();
     let expected = Reference::values("text_embeds", &[reference.texts.len(), 384]);
     assert_close(&reference.texts, &embeddings, &expected, 0.9999);
@@ -147,7 +149,7 @@ fn texts_embed_as_in_pytorch() {
 #[test]
 fn a_text_does_not_depend_on_its_batch() {
     let reference = Reference::read();
-    let encoder = StarterTextEncoder::load(Compute::default()).unwrap();
+    let encoder = StarterTextEncoder::load(Compute::default(), &Cache::default()).unwrap();
     let long = "a very long description of a photograph ".repeat(10);
     let mut texts = reference.texts();
     for _ in 0..40 {
@@ -168,7 +170,7 @@ fn a_text_does_not_depend_on_its_batch() {
 
 #[test]
 fn a_long_text_is_cut_and_still_ends_in_sep() {
-    let encoder = StarterTextEncoder::load(Compute::default()).unwrap();
+    let encoder = StarterTextEncoder::load(Compute::default(), &Cache::default()).unwrap();
     let ids = encoder.tokenize(&"dog ".repeat(1000)).unwrap();
     assert_eq!((ids.len(), ids[0], ids[62], ids[63]), (64, 101, 3899, 102));
     let cut = encoder.embed(&[&"dog ".repeat(1000), &"dog ".repeat(62)]).unwrap();
@@ -205,7 +207,8 @@ fn hidden_states_are_those_of_candles_bert() {
 
 fn bert_of(config: &config::TextConfig) -> bert_tower::Bert {
     let weights = Weights::parse(NAME, [("text.safetensors", TEXT_WEIGHTS)]).unwrap();
-    bert_tower::Bert::load(&weights, config, Compute::default()).unwrap()
+    let packed = PackedStore::open(&Cache::default(), &FINGERPRINT, "text", Compute::default());
+    bert_tower::Bert::load(&weights, config, Compute::default(), &packed).unwrap()
 }
 
 #[test]

@@ -7,9 +7,11 @@ use tokenizers::{TokenizerImpl, TruncationParams, decoders};
 
 use super::bert::Bert;
 use super::config::Config;
-use super::{NAME, TEXT_WEIGHTS, TOKENIZER, identity};
+use super::{FINGERPRINT, NAME, TEXT_WEIGHTS, TOKENIZER, identity};
+use crate::encoder::cache::Cache;
 use crate::encoder::embedding::batches;
 use crate::encoder::embeddings::normalize;
+use crate::encoder::packed::PackedStore;
 use crate::encoder::towers::Compute;
 use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, EncoderError, Identity, TextEncoder};
@@ -30,19 +32,22 @@ pub(in crate::encoder) struct StarterTextEncoder {
 
 impl StarterTextEncoder {
     /// Reads the tokenizer and the text weights.
-    pub(in crate::encoder) fn load(compute: Compute) -> Result<Self, EncoderError> {
+    pub(in crate::encoder) fn load(compute: Compute, cache: &Cache) -> Result<Self, EncoderError> {
         let config = Config::parse(super::CONFIG)?;
         let weights = Weights::parse(NAME, [("text.safetensors", TEXT_WEIGHTS)])?;
+        let packed = PackedStore::open(cache, &FINGERPRINT, "text", compute);
         let (tokenizer, bert) = rayon::join(
             || load_tokenizer(config.text.max_tokens),
-            || Bert::load(&weights, &config.text, compute),
+            || Bert::load(&weights, &config.text, compute, &packed),
         );
-        Ok(Self {
+        let encoder = Self {
             identity: identity(&config),
             tokenizer: tokenizer?,
             bert: bert?,
             center: weights.values("center", &[config.dim])?,
-        })
+        };
+        packed.finish();
+        Ok(encoder)
     }
 
     /// Unit vectors of one batch of token sequences, one after another.
