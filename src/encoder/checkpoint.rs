@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::cache::Cache;
 use super::packed::PackedStore;
-use super::towers::Compute;
+use super::towers::{Compute, Parts};
 use super::weights::Weights;
 use super::{EncoderError, Fingerprint};
 
@@ -97,9 +97,25 @@ impl Checkpoint {
         &self.cache
     }
 
-    /// Where the packed matrices of a `side` of the model lie, whose fingerprint is known.
-    pub(super) fn packed(&self, fingerprint: Fingerprint, side: &str, compute: Compute) -> PackedStore {
-        PackedStore::open(&self.cache, &fingerprint, side, compute)
+    /// Loads a `side` of the model, whose fingerprint is known, from its weights and from what is packed of them.
+    ///
+    /// # Errors
+    /// Those of `load`, and [`EncoderError::ModelFile`] or [`EncoderError::Weights`], which name the file.
+    pub(super) fn load_side<T>(
+        &self,
+        (fingerprint, side): (&Fingerprint, &str),
+        compute: Compute,
+        load: impl FnOnce(&Parts<'_>) -> Result<T, EncoderError>,
+    ) -> Result<T, EncoderError> {
+        let weights = self.weights()?;
+        let packed = PackedStore::open(&self.cache, fingerprint, side, compute);
+        let loaded = load(&Parts {
+            weights: &weights,
+            compute,
+            packed: &packed,
+        })?;
+        packed.finish();
+        Ok(loaded)
     }
 
     /// The model's name: the directory's absolute path, unless it was given another.

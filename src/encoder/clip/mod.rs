@@ -85,27 +85,21 @@ impl ClipModel {
 
     fn load_text(&self, compute: Compute) -> Result<TowerTextEncoder<CutAfterEnd>, EncoderError> {
         let (config, names) = (&self.config.text, self.names);
-        let weights = self.checkpoint.weights()?;
-        let packed = self.checkpoint.packed(self.identity.fingerprint, "text", compute);
-        let parts = Parts {
-            weights: &weights,
-            compute,
-            packed: &packed,
-        };
-        let end = (names.text.last_norm, names.text_projection);
-        let projection = self.projection(&parts, end, &config.transformer)?;
-        let (tokenizer, tower) = rayon::join(
-            || TextTokenizer::load(&self.checkpoint, config.longest),
-            || TextTower::load(&parts, config, &names.text, CutAfterEnd::CAUSAL, projection),
-        );
-        let encoder = TowerTextEncoder {
-            identity: self.identity.clone(),
-            tokenizer: tokenizer?,
-            sequences: CutAfterEnd(self.config.end_of_text),
-            tower: tower?,
-        };
-        packed.finish();
-        Ok(encoder)
+        let side = (&self.identity.fingerprint, "text");
+        self.checkpoint.load_side(side, compute, |parts| {
+            let end = (names.text.last_norm, names.text_projection);
+            let projection = self.projection(parts, end, &config.transformer)?;
+            let (tokenizer, tower) = rayon::join(
+                || TextTokenizer::load(&self.checkpoint, config.longest),
+                || TextTower::load(parts, config, &names.text, CutAfterEnd::CAUSAL, projection),
+            );
+            Ok(TowerTextEncoder {
+                identity: self.identity.clone(),
+                tokenizer: tokenizer?,
+                sequences: CutAfterEnd(self.config.end_of_text),
+                tower: tower?,
+            })
+        })
     }
 
     fn load_transformer(
@@ -113,38 +107,27 @@ impl ClipModel {
         config: &VisionConfig,
         compute: Compute,
     ) -> Result<TowerImageEncoder<ClassToken>, EncoderError> {
-        let (weights, names) = (self.checkpoint.weights()?, self.names);
-        let packed = self.checkpoint.packed(self.identity.fingerprint, "image", compute);
-        let parts = Parts {
-            weights: &weights,
-            compute,
-            packed: &packed,
-        };
-        let end = (names.image_norm, names.image_projection);
-        let encoder = TowerImageEncoder {
-            identity: self.identity.clone(),
-            preprocess: self.config.preprocess,
-            pool: ClassToken(self.projection(&parts, end, &config.transformer)?),
-            tower: VisionTower::load(&parts, config, &names.vision)?,
-        };
-        packed.finish();
-        Ok(encoder)
+        let names = self.names;
+        let side = (&self.identity.fingerprint, "image");
+        self.checkpoint.load_side(side, compute, |parts| {
+            let end = (names.image_norm, names.image_projection);
+            Ok(TowerImageEncoder {
+                identity: self.identity.clone(),
+                preprocess: self.config.preprocess,
+                pool: ClassToken(self.projection(parts, end, &config.transformer)?),
+                tower: VisionTower::load(parts, config, &names.vision)?,
+            })
+        })
     }
 
     fn load_resnet(&self, config: &ResNetConfig, compute: Compute) -> Result<ResNetImageEncoder, EncoderError> {
-        let weights = self.checkpoint.weights()?;
-        let packed = self.checkpoint.packed(self.identity.fingerprint, "image", compute);
-        let parts = Parts {
-            weights: &weights,
-            compute,
-            packed: &packed,
-        };
-        let network = ResNet::load(&parts, config, self.config.dim)?;
-        packed.finish();
-        Ok(ResNetImageEncoder {
-            identity: self.identity.clone(),
-            preprocess: self.config.preprocess,
-            network,
+        let side = (&self.identity.fingerprint, "image");
+        self.checkpoint.load_side(side, compute, |parts| {
+            Ok(ResNetImageEncoder {
+                identity: self.identity.clone(),
+                preprocess: self.config.preprocess,
+                network: ResNet::load(parts, config, self.config.dim)?,
+            })
         })
     }
 }

@@ -31,7 +31,7 @@ mod product;
 mod softmax;
 mod storage;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod tile;
 
 pub(crate) use activations::{Activations, Rows};

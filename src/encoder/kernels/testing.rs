@@ -1,7 +1,7 @@
 //! Reproducible values for the tests of the kernels.
 
 /// `count` values between -1 and 1 from a linear congruential generator (Knuth's MMIX constants).
-pub(super) fn noise(count: usize, seed: u64) -> Vec<f32> {
+pub(crate) fn noise(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
     (0..count)
         .map(|_| {

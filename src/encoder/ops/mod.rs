@@ -68,18 +68,7 @@ mod testing {
 
     use candle_core::{Device, Result, Tensor};
 
-    /// `count` values between -1 and 1 from a linear congruential generator (Knuth's MMIX constants).
-    pub(crate) fn noise(count: usize, seed: u64) -> Vec<f32> {
-        let mut state = seed.wrapping_mul(2).wrapping_add(1);
-        (0..count)
-            .map(|_| {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-            })
-            .collect()
-    }
+    pub(crate) use crate::encoder::kernels::testing::noise;
 
     /// Largest absolute difference of two slices of equal length.
     pub(crate) fn max_difference(a: &[f32], b: &[f32]) -> f32 {

@@ -12,8 +12,8 @@ use super::checkpoint::Checkpoint;
 use super::models::FamilyModel;
 use super::tokenizer::TextTokenizer;
 use super::towers::{
-    Compute, Parts, Projection, Sequences, TRANSFORMERS_LAYER, TextNames, TextTower, TowerImageEncoder,
-    TowerTextEncoder, VisionNames, VisionTower,
+    Compute, Projection, Sequences, TRANSFORMERS_LAYER, TextNames, TextTower, TowerImageEncoder, TowerTextEncoder,
+    VisionNames, VisionTower,
 };
 use super::{EncoderError, Family, Identity, ImageEncoder, TextEncoder};
 
@@ -70,59 +70,42 @@ impl SiglipModel {
 
     fn load_text(&self, compute: Compute) -> Result<TowerTextEncoder<Padded>, EncoderError> {
         let (config, dim) = (&self.config.text, self.identity.dim);
-        let weights = self.checkpoint.weights()?;
-        let packed = self.checkpoint.packed(self.identity.fingerprint, "text", compute);
-        let parts = Parts {
-            weights: &weights,
-            compute,
-            packed: &packed,
-        };
-        let exact = compute.exact();
-        let projection = Projection {
-            compute: exact,
-            norm: parts.norm(TEXT.last_norm, &config.transformer)?,
-            matrix: parts.linear(
-                exact,
-                &["text_model.head.weight"],
-                &["text_model.head.bias"],
-                &[dim, config.transformer.width],
-            )?,
-        };
-        let (tokenizer, tower) = rayon::join(
-            || TextTokenizer::load(&self.checkpoint, config.longest),
-            || TextTower::load(&parts, config, &TEXT, Padded::CAUSAL, projection),
-        );
-        let tokenizer = tokenizer?;
-        let tower = tower?;
-        packed.finish();
-        Ok(TowerTextEncoder {
-            identity: self.identity.clone(),
-            sequences: Padded {
-                length: config.longest,
-                pad: self.config.pad(&tokenizer),
-                canonical: self.config.canonical_text,
-            },
-            tokenizer,
-            tower,
+        let side = (&self.identity.fingerprint, "text");
+        self.checkpoint.load_side(side, compute, |parts| {
+            let exact = compute.exact();
+            let projection = Projection {
+                compute: exact,
+                norm: parts.norm(TEXT.last_norm, &config.transformer)?,
+                matrix: parts.modules(exact, &["text_model.head"], [dim, config.transformer.width])?,
+            };
+            let (tokenizer, tower) = rayon::join(
+                || TextTokenizer::load(&self.checkpoint, config.longest),
+                || TextTower::load(parts, config, &TEXT, Padded::CAUSAL, projection),
+            );
+            let tokenizer = tokenizer?;
+            Ok(TowerTextEncoder {
+                identity: self.identity.clone(),
+                sequences: Padded {
+                    length: config.longest,
+                    pad: self.config.pad(&tokenizer),
+                    canonical: self.config.canonical_text,
+                },
+                tokenizer,
+                tower: tower?,
+            })
         })
     }
 
     fn load_image(&self, compute: Compute) -> Result<TowerImageEncoder<ProbePool>, EncoderError> {
-        let weights = self.checkpoint.weights()?;
-        let packed = self.checkpoint.packed(self.identity.fingerprint, "image", compute);
-        let parts = Parts {
-            weights: &weights,
-            compute,
-            packed: &packed,
-        };
-        let tower = VisionTower::load(&parts, &self.config.vision, &VISION)?;
-        let pool = ProbePool::load(&parts, &self.config.vision.transformer, tower.tokens())?;
-        packed.finish();
-        Ok(TowerImageEncoder {
-            identity: self.identity.clone(),
-            preprocess: self.config.preprocess,
-            pool,
-            tower,
+        let side = (&self.identity.fingerprint, "image");
+        self.checkpoint.load_side(side, compute, |parts| {
+            let tower = VisionTower::load(parts, &self.config.vision, &VISION)?;
+            Ok(TowerImageEncoder {
+                identity: self.identity.clone(),
+                preprocess: self.config.preprocess,
+                pool: ProbePool::load(parts, &self.config.vision.transformer, tower.tokens())?,
+                tower,
+            })
         })
     }
 }

@@ -43,12 +43,7 @@ impl ProbePool {
                 [3 * width, width],
                 width,
             )?,
-            output: parts.linear(
-                parts.compute,
-                &[&name("out_proj.weight")],
-                &[&name("out_proj.bias")],
-                &[width, width],
-            )?,
+            output: parts.modules(parts.compute, &[&name("out_proj")], [width, width])?,
             feed_forward: FeedForward::load(
                 parts,
                 config,

@@ -102,12 +102,9 @@ impl Layer {
     fn load(parts: &Parts<'_>, index: usize, sizes: &TransformerConfig) -> Result<Self, EncoderError> {
         let name = |part: &str| format!("encoder.layer.{index}.{part}");
         let linear = |names: &[&str], shape: [usize; 2]| {
-            let [weights, biases] = ["weight", "bias"].map(|kind| {
-                let tensors = names.iter().map(|part| name(&format!("{part}.{kind}")));
-                tensors.collect::<Vec<_>>()
-            });
-            let [weights, biases] = [&weights, &biases].map(|all| all.iter().map(String::as_str).collect::<Vec<_>>());
-            parts.linear(parts.compute, &weights, &biases, &shape)
+            let modules: Vec<String> = names.iter().map(|part| name(part)).collect();
+            let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+            parts.modules(parts.compute, &modules, shape)
         };
         let attention = ["attention.self.query", "attention.self.key", "attention.self.value"];
         let (width, inner) = (sizes.width, sizes.inner);

@@ -63,6 +63,20 @@ impl Parts<'_> {
         })
     }
 
+    /// The linear layer of several modules of `shape`, one below another, each of tensors `weight` and `bias`.
+    pub(in crate::encoder) fn modules(
+        &self,
+        compute: Compute,
+        modules: &[&str],
+        shape: [usize; 2],
+    ) -> Result<PackedMatrix, EncoderError> {
+        let [weights, biases] = ["weight", "bias"].map(|part| {
+            let tensors = modules.iter().map(|module| format!("{module}.{part}"));
+            tensors.collect::<Vec<_>>()
+        });
+        self.linear(compute, &borrowed(&weights), &borrowed(&biases), &shape)
+    }
+
     /// The linear layer of the rows from `first` on of a matrix of `shape` and of its bias.
     pub(in crate::encoder) fn linear_below(
         &self,
@@ -111,4 +125,9 @@ fn pack(compute: Compute, values: &[f32], biases: &[f32], size: (usize, usize)) 
     let biases = (!biases.is_empty()).then_some(biases);
     let Compute { kernels, precision } = compute;
     Ok(PackedMatrix::pack(kernels, precision, values, size, biases)?)
+}
+
+/// The names as slices.
+pub(super) fn borrowed(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
 }

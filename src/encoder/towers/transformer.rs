@@ -1,7 +1,7 @@
 use rayon::prelude::*;
 
 use super::TransformerConfig;
-use super::parts::{Compute, Parts};
+use super::parts::{Compute, Parts, borrowed};
 use crate::encoder::EncoderError;
 use crate::encoder::kernels::{
     Activation, Activations, Attention, Epilogue, KernelError, Norm, PackedMatrix, Precision, Rows, Scratch,
@@ -165,15 +165,16 @@ impl Layer {
         let name = |part: &str| format!("{prefix}.{part}");
         let prefixed = |parts: &[&str]| parts.iter().map(|part| name(part)).collect::<Vec<_>>();
         let (weights, biases) = (prefixed(names.query_key_value), prefixed(names.query_key_value_bias));
-        let linear = |weights: &[String], biases: &[String], shape: [usize; 2]| {
-            parts.linear(parts.compute, &borrowed(weights), &borrowed(biases), &shape)
-        };
-        let output = ["weight", "bias"].map(|part| [name(&format!("{}.{part}", names.attention_output))]);
         Ok(Self {
             compute: parts.compute,
             attention_norm: parts.norm(&name(names.attention_norm), config)?,
-            query_key_value: linear(&weights, &biases, [3 * width / weights.len(), width])?,
-            attention_output: linear(&output[0], &output[1], [width, width])?,
+            query_key_value: parts.linear(
+                parts.compute,
+                &borrowed(&weights),
+                &borrowed(&biases),
+                &[3 * width / weights.len(), width],
+            )?,
+            attention_output: parts.modules(parts.compute, &[&name(names.attention_output)], [width, width])?,
             feed_forward: FeedForward::load(
                 parts,
                 config,
@@ -227,10 +228,7 @@ impl FeedForward {
         norm: &str,
         names: [&str; 2],
     ) -> Result<Self, EncoderError> {
-        let linear = |name: &str, shape: [usize; 2]| {
-            let (weights, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-            parts.linear(parts.compute, &[&weights], &[&bias], &shape)
-        };
+        let linear = |name: &str, shape: [usize; 2]| parts.modules(parts.compute, &[name], shape);
         Ok(Self {
             compute: parts.compute,
             norm: parts.norm(norm, config)?,
@@ -258,8 +256,4 @@ impl FeedForward {
         };
         self.second.multiply(inner, Epilogue::Accumulate, states)
     }
-}
-
-fn borrowed(names: &[String]) -> Vec<&str> {
-    names.iter().map(String::as_str).collect()
 }

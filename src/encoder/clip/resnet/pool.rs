@@ -26,18 +26,7 @@ impl AttentionPool {
         heads: usize,
     ) -> Result<Self, EncoderError> {
         let compute = parts.compute.exact();
-        let linear = |names: &[&str], outputs: usize| {
-            let tensors = |kind: &str| {
-                names
-                    .iter()
-                    .map(|name| format!("visual.attnpool.{name}.{kind}"))
-                    .collect()
-            };
-            let (weights, biases): (Vec<String>, Vec<String>) = (tensors("weight"), tensors("bias"));
-            let [weights, biases] =
-                [&weights, &biases].map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
-            parts.linear(compute, &weights, &biases, &[outputs, width])
-        };
+        let linear = |names: &[&str], outputs: usize| parts.modules(compute, names, [outputs, width]);
         Ok(Self {
             compute,
             heads,
@@ -45,9 +34,9 @@ impl AttentionPool {
             positions: parts
                 .weights
                 .values("visual.attnpool.positional_embedding", &[1 + positions, width])?,
-            query: linear(&["q_proj"], width)?,
-            key_value: linear(&["k_proj", "v_proj"], width)?,
-            output: linear(&["c_proj"], dim)?,
+            query: linear(&["visual.attnpool.q_proj"], width)?,
+            key_value: linear(&["visual.attnpool.k_proj", "visual.attnpool.v_proj"], width)?,
+            output: linear(&["visual.attnpool.c_proj"], dim)?,
         })
     }
 

@@ -100,26 +100,56 @@ pub(super) trait Dot: Sized {
     unsafe fn finish(sums: Self::Sums, row_scale: *const f32, scales: *const f32) -> Self::Lanes;
 }
 
+/// What is the same of both dot products that sum in f32, one value of the depth after another.
+macro_rules! float_sums {
+    ($lanes:ident) => {
+        type Lanes = $lanes;
+        type Input = f32;
+        type Sums = $lanes;
+        type Inputs = $lanes;
+        type Weights = $lanes;
+
+        const GROUP: usize = 1;
+        const BLOCK: usize = 768;
+
+        #[inline(always)]
+        unsafe fn enter<W: Work>(work: W) -> W::Output {
+            // SAFETY: the caller's promise.
+            unsafe { $lanes::enter::<Self, W>(work) }
+        }
+
+        #[inline(always)]
+        unsafe fn start(_: *const i32) -> $lanes {
+            $lanes::splat(0.0)
+        }
+
+        #[inline(always)]
+        unsafe fn inputs(from: *const f32) -> $lanes {
+            // SAFETY: the caller's promise.
+            $lanes::splat(unsafe { *from })
+        }
+
+        #[inline(always)]
+        fn add(sums: $lanes, inputs: $lanes, weights: $lanes) -> $lanes {
+            inputs.mul_add(weights, sums)
+        }
+
+        #[inline(always)]
+        unsafe fn finish(sums: $lanes, _: *const f32, _: *const f32) -> $lanes {
+            sums
+        }
+    };
+}
+
 /// f32 by f32.
 pub(super) struct Float<L>(PhantomData<L>);
 
 impl<L: Lanes> Dot for Float<L> {
-    type Lanes = L;
-    type Input = f32;
+    float_sums!(L);
+
     type Weight = f32;
-    type Sums = L;
-    type Inputs = L;
-    type Weights = L;
 
     const ENCODING: Encoding = Encoding::F32;
-    const GROUP: usize = 1;
-    const BLOCK: usize = 768;
-
-    #[inline(always)]
-    unsafe fn enter<W: Work>(work: W) -> W::Output {
-        // SAFETY: the caller's promise.
-        unsafe { L::enter::<Self, W>(work) }
-    }
 
     #[inline(always)]
     fn encode(row: &[f32], to: &mut [f32]) -> f32 {
@@ -130,30 +160,9 @@ impl<L: Lanes> Dot for Float<L> {
     }
 
     #[inline(always)]
-    unsafe fn start(_: *const i32) -> L {
-        L::splat(0.0)
-    }
-
-    #[inline(always)]
-    unsafe fn inputs(from: *const f32) -> L {
-        // SAFETY: the caller's promise.
-        L::splat(unsafe { *from })
-    }
-
-    #[inline(always)]
     unsafe fn weights(from: *const f32) -> L {
         // SAFETY: the caller's promise.
         unsafe { L::load(from) }
-    }
-
-    #[inline(always)]
-    fn add(sums: L, inputs: L, weights: L) -> L {
-        inputs.mul_add(weights, sums)
-    }
-
-    #[inline(always)]
-    unsafe fn finish(sums: L, _: *const f32, _: *const f32) -> L {
-        sums
     }
 }
 
@@ -162,22 +171,11 @@ impl<L: Lanes> Dot for Float<L> {
 pub(super) struct WideBf16<L>(PhantomData<L>);
 
 impl<L: Lanes> Dot for WideBf16<L> {
-    type Lanes = L;
-    type Input = f32;
+    float_sums!(L);
+
     type Weight = u16;
-    type Sums = L;
-    type Inputs = L;
-    type Weights = L;
 
     const ENCODING: Encoding = Encoding::RoundedF32;
-    const GROUP: usize = 1;
-    const BLOCK: usize = 768;
-
-    #[inline(always)]
-    unsafe fn enter<W: Work>(work: W) -> W::Output {
-        // SAFETY: the caller's promise.
-        unsafe { L::enter::<Self, W>(work) }
-    }
 
     #[inline(always)]
     fn encode(row: &[f32], to: &mut [f32]) -> f32 {
@@ -190,30 +188,9 @@ impl<L: Lanes> Dot for WideBf16<L> {
     }
 
     #[inline(always)]
-    unsafe fn start(_: *const i32) -> L {
-        L::splat(0.0)
-    }
-
-    #[inline(always)]
-    unsafe fn inputs(from: *const f32) -> L {
-        // SAFETY: the caller's promise.
-        L::splat(unsafe { *from })
-    }
-
-    #[inline(always)]
     unsafe fn weights(from: *const u16) -> L {
         // SAFETY: the caller's promise.
         unsafe { L::load_bf16(from) }
-    }
-
-    #[inline(always)]
-    fn add(sums: L, inputs: L, weights: L) -> L {
-        inputs.mul_add(weights, sums)
-    }
-
-    #[inline(always)]
-    unsafe fn finish(sums: L, _: *const f32, _: *const f32) -> L {
-        sums
     }
 }
 
