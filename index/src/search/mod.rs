@@ -2,7 +2,9 @@
 
 mod exact;
 mod plan;
+mod rerank;
 pub(crate) mod top;
+mod walk;
 
 use roaring::RoaringTreemap;
 
@@ -10,11 +12,9 @@ pub(crate) use plan::{GRAPH_MIN_ROWS, plan};
 pub use plan::{Method, Plan, PlanReason};
 
 use crate::error::Result;
-use crate::graph;
 use crate::matrix::check_unit;
-use crate::types::{Hit, ItemId};
-use crate::view::{Sealed, SpaceView};
-use top::{Scored, Top};
+use crate::types::Hit;
+use crate::view::SpaceView;
 
 /// Which way the sealed vectors are searched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(crate) fn search(view: &SpaceView, query: &[f32], params: &SearchParams<'_>)
         None => fresh,
         Some(sealed) => {
             let walked = match plan(&view.shape, params).method {
-                Method::Graph => walk_graph(sealed, query, params),
+                Method::Graph => walk::walk_graph(sealed, query, k, plan::ef(params), filter),
                 Method::Exact => None,
             };
             fresh.merge(walked.unwrap_or_else(|| exact::scan_sealed(sealed, query, k, filter)))
@@ -69,20 +69,5 @@ pub(crate) fn search(view: &SpaceView, query: &[f32], params: &SearchParams<'_>)
         .collect())
 }
 
-/// The `k` best that the graph leads to; none when it leads to fewer, and a scan might find more.
-fn walk_graph(sealed: &Sealed, query: &[f32], params: &SearchParams<'_>) -> Option<Top<ItemId>> {
-    let (ids, vectors) = (sealed.segment.ids(), sealed.segment.vectors());
-    let graph = sealed.segment.graph()?;
-    let admits = |row: u32| {
-        let id = ids.get(row as usize);
-        !sealed.dead.contains(row as usize) && id.is_some_and(|id| exact::admits(params.filter, *id))
-    };
-    let mut top = Top::new(params.k);
-    for Scored { score, id: row } in graph::search(&graph, vectors, query, plan::ef(params), admits) {
-        top.push(Scored {
-            score,
-            id: *ids.get(row as usize)?,
-        });
-    }
-    top.is_full().then_some(top)
-}
+#[cfg(test)]
+mod tests;
