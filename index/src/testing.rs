@@ -1,5 +1,9 @@
 //! Deterministic numbers for the crate's tests.
 
+use half::f16;
+
+use crate::matrix::Matrix;
+
 /// A small generator (SplitMix64), so that tests need no other crate and never change.
 pub(crate) struct Noise(u64);
 
@@ -22,4 +26,22 @@ impl Noise {
             .map(|_| (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0)
             .collect()
     }
+}
+
+/// Rows of unit vectors in no particular direction, with the ids 0, 1, ….
+pub(crate) fn unit_matrix(rows: usize, dim: usize, seed: u64) -> Matrix {
+    let mut noise = Noise::new(seed);
+    let vectors = (0..rows).flat_map(|_| unit(noise.values(dim)));
+    Matrix {
+        ids: (0..rows as u64).collect(),
+        vectors: vectors.map(f16::from_f32).collect(),
+        dim,
+    }
+}
+
+/// A vector of length 1 in the direction of `values`.
+pub(crate) fn unit(mut values: Vec<f32>) -> Vec<f32> {
+    let norm = values.iter().map(|x| x * x).sum::<f32>().sqrt();
+    values.iter_mut().for_each(|x| *x /= norm);
+    values
 }

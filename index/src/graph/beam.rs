@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 
 use super::lists::Lists;
+use super::{GraphView, LevelView};
+use crate::quantize::{CodesView, PreparedQuery};
 
 /// A row and how near it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,21 +19,10 @@ impl Candidate {
     }
 }
 
-/// What a search is for.
-pub(super) trait Target {
-    /// How near a row is.
-    fn score(&self, row: u32) -> f32;
-
-    /// Says that a row's score will be asked for soon.
-    fn prefetch(&self, row: u32);
-}
-
-/// Rows whose codes are on their way from memory while others are scored.
-const AHEAD: usize = 6;
-
 /// The memory of a search, used again by the next.
 #[derive(Default)]
 pub(super) struct Beam {
+    query: PreparedQuery,
     /// The nearest rows found, nearest first.
     pool: Vec<Candidate>,
     /// Which of them were expanded.
@@ -39,63 +30,122 @@ pub(super) struct Beam {
     /// Rows seen in the present search: those that carry its number.
     marks: Vec<u8>,
     present: u8,
-    unseen: Vec<u32>,
+    rows: Vec<u32>,
+    scores: Vec<f32>,
     pub(super) evaluations: u64,
 }
 
 impl Beam {
-    /// The up to `ef` nearest rows that the lists lead to from `start`, nearest first.
-    pub(super) fn search(&mut self, lists: &Lists, start: u32, ef: usize, target: &impl Target) -> &[Candidate] {
+    /// The up to `ef` rows nearest to `query` that `lists` lead to, nearest first. The search begins where the levels
+    /// of `upper` lead.
+    pub(super) fn search(
+        &mut self,
+        upper: &GraphView<'_>,
+        lists: &Lists,
+        codes: &CodesView<'_>,
+        query: &[f32],
+        ef: usize,
+    ) -> &[Candidate] {
+        self.query.prepare(codes, query);
+        let start = self.descend(upper, codes);
         self.begin(lists.rows() as usize);
-        if self.mark(start) {
-            self.offer(start, target.score(start), ef);
+        if self.mark(start.row) {
+            self.offer(start, ef);
         }
         let mut next = 0;
         while let Some(candidate) = self.pool.get(next) {
-            if std::mem::replace(&mut self.expanded[next], true) {
-                next += 1;
-                continue;
-            }
             let row = candidate.row;
-            let first = self.expand(lists.of(row), ef, target);
-            next = first.min(next + 1);
+            match self.expanded.get_mut(next) {
+                Some(expanded) if !*expanded => *expanded = true,
+                _ => {
+                    next += 1;
+                    continue;
+                }
+            }
+            next = self.expand(lists.of(row), codes, ef).min(next + 1);
         }
         &self.pool
     }
 
-    /// Offers all neighbours not seen before; returns the place of the nearest one that was taken.
-    fn expand(&mut self, neighbours: &[u32], ef: usize, target: &impl Target) -> usize {
-        let mut unseen = std::mem::take(&mut self.unseen);
-        unseen.clear();
-        unseen.extend(neighbours.iter().copied().filter(|row| self.mark(*row)));
-        for row in unseen.iter().take(AHEAD) {
-            target.prefetch(*row);
+    /// Walks greedily through the levels above 0.
+    fn descend(&mut self, upper: &GraphView<'_>, codes: &CodesView<'_>) -> Candidate {
+        let mut best = self.best_of(&[upper.entry], codes);
+        for level in upper.upper.iter().rev() {
+            best = self.walk(upper, level, codes, best);
         }
-        let mut first = usize::MAX;
-        for (at, row) in unseen.iter().enumerate() {
-            if let Some(ahead) = unseen.get(at + AHEAD) {
-                target.prefetch(*ahead);
+        best
+    }
+
+    fn walk(
+        &mut self,
+        upper: &GraphView<'_>,
+        level: &LevelView<'_>,
+        codes: &CodesView<'_>,
+        mut best: Candidate,
+    ) -> Candidate {
+        loop {
+            let better = self.best_of(upper.upper_neighbours(level, best.row), codes);
+            if better.similarity > best.similarity {
+                best = better;
+            } else {
+                return best;
             }
-            first = first.min(self.offer(*row, target.score(*row), ef));
         }
-        self.evaluations += unseen.len() as u64;
-        self.unseen = unseen;
+    }
+
+    fn best_of(&mut self, rows: &[u32], codes: &CodesView<'_>) -> Candidate {
+        let rows = super::lists::used(rows);
+        self.query.score_listed(codes, rows, &mut self.scores);
+        self.evaluations += rows.len() as u64;
+        let scored = rows.iter().zip(&self.scores);
+        let candidates = scored.map(|(row, score)| Candidate {
+            similarity: *score,
+            row: *row,
+        });
+        let none = Candidate {
+            similarity: f32::NEG_INFINITY,
+            row: 0,
+        };
+        candidates.min_by(Candidate::nearer_first).unwrap_or(none)
+    }
+
+    /// Offers all neighbours not seen before; returns the place of the nearest one that was taken.
+    fn expand(&mut self, neighbours: &[u32], codes: &CodesView<'_>, ef: usize) -> usize {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.clear();
+        rows.extend(neighbours.iter().copied().filter(|row| self.mark(*row)));
+        let mut scores = std::mem::take(&mut self.scores);
+        self.query.score_listed(codes, &rows, &mut scores);
+        let mut first = usize::MAX;
+        for (row, similarity) in rows.iter().zip(&scores) {
+            first = first.min(self.offer(
+                Candidate {
+                    similarity: *similarity,
+                    row: *row,
+                },
+                ef,
+            ));
+        }
+        self.evaluations += rows.len() as u64;
+        (self.rows, self.scores) = (rows, scores);
         first
     }
 
     /// Takes a row into the pool if it is among the `ef` nearest; returns its place, or `usize::MAX`.
-    fn offer(&mut self, row: u32, similarity: f32, ef: usize) -> usize {
+    fn offer(&mut self, candidate: Candidate, ef: usize) -> usize {
         if self.pool.len() >= ef {
             match self.pool.last() {
-                Some(last) if similarity > last.similarity => {
+                Some(last) if candidate.similarity > last.similarity => {
                     self.pool.pop();
                     self.expanded.pop();
                 }
                 _ => return usize::MAX,
             }
         }
-        let at = self.pool.partition_point(|other| other.similarity >= similarity);
-        self.pool.insert(at, Candidate { similarity, row });
+        let at = self
+            .pool
+            .partition_point(|other| other.similarity >= candidate.similarity);
+        self.pool.insert(at, candidate);
         self.expanded.insert(at, false);
         at
     }

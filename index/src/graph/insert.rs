@@ -6,84 +6,79 @@
 
 use std::cell::RefCell;
 
+use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
-use super::beam::{Beam, Candidate, Target};
+use super::GraphView;
+use super::beam::Beam;
 use super::lists::{Edge, Lists};
 use super::prune;
-use super::scorer::Scorer;
+use super::steps::Steps;
+use crate::error::Result;
+use crate::matrix::Matrix;
+use crate::quantize::Codes;
 
 thread_local! {
-    static BEAM: RefCell<Beam> = RefCell::default();
+    pub(super) static BEAM: RefCell<Beam> = RefCell::default();
 }
 
 /// How rows are linked.
 #[derive(Clone, Copy)]
-pub(crate) struct Linking {
+pub(super) struct Linking {
     /// Candidates kept in the search for a row.
-    pub(crate) ef: usize,
+    pub(super) ef: usize,
     /// Neighbours that a row chooses.
-    pub(crate) chosen: usize,
-    /// Neighbours left where edges back have filled a list.
-    pub(crate) kept: usize,
-    pub(crate) slack: f32,
+    pub(super) chosen: usize,
+    /// Neighbours that it keeps where edges back have filled its list.
+    pub(super) kept: usize,
 }
 
-/// A row as the target of a search.
-pub(super) struct Row<'a, S> {
-    pub(super) scorer: &'a S,
-    pub(super) row: u32,
-}
-
-impl<S: Scorer> Target for Row<'_, S> {
-    fn score(&self, row: u32) -> f32 {
-        self.scorer.similarity(self.row, row)
-    }
-
-    fn prefetch(&self, row: u32) {
-        self.scorer.prefetch(row);
-    }
-}
-
-/// Links the rows of a batch with their nearest among the rows linked so far. Rows that are linked already get better
-/// neighbours.
-pub(super) fn link<S: Scorer>(
+/// Links the rows of a batch with their nearest among the rows linked so far.
+///
+/// # Errors
+/// [`IndexError::Cancelled`](crate::IndexError::Cancelled).
+pub(super) fn link(
     lists: &mut Lists,
-    scorer: &S,
+    matrix: &Matrix,
+    codes: &Codes,
+    upper: &GraphView<'_>,
     batch: &[u32],
     linking: &Linking,
-    start: impl Fn(&Row<'_, S>) -> u32 + Sync,
-) {
+    steps: &Steps<'_>,
+) -> Result<()> {
     let reader = &*lists;
-    let outgoing: Vec<Vec<u32>> = batch
-        .par_iter()
-        .map(|row| {
-            let target = Row { scorer, row: *row };
-            BEAM.with_borrow_mut(|beam| {
-                let found = beam.search(reader, start(&target), linking.ef, &target);
-                let old = reader.of(*row);
-                if old.is_empty() {
-                    return prune::choose(scorer, *row, found, linking.chosen, linking.slack);
-                }
-                let mut candidates = prune::ranked(scorer, *row, old);
-                candidates.extend_from_slice(found);
-                candidates.sort_unstable_by(Candidate::nearer_first);
-                candidates.dedup_by_key(|candidate| candidate.row);
-                prune::choose(scorer, *row, &candidates, linking.kept, linking.slack)
-            })
-        })
-        .collect();
-    let mut back = Vec::new();
-    for (row, neighbours) in batch.iter().zip(&outgoing) {
+    let neighbours = |row: &u32| {
+        steps.advance()?;
+        Ok(choose(reader, matrix, codes, upper, *row, linking))
+    };
+    let chosen: Vec<Vec<u32>> = batch.par_iter().map(neighbours).collect::<Result<_>>()?;
+    let mut back = Vec::with_capacity(batch.len() * linking.chosen);
+    for (row, neighbours) in batch.iter().zip(&chosen) {
         lists.set(*row, neighbours);
-        back.extend(neighbours.iter().map(|neighbour| Edge { from: *neighbour, to: *row }));
+        let edge = |neighbour: &u32| Edge {
+            from: *neighbour,
+            to: *row,
+        };
+        back.extend(neighbours.iter().map(edge));
     }
     back.par_sort_unstable();
-    lists.update(&back, |row, neighbours| {
-        prune::choose(scorer, row, &prune::ranked(scorer, row, neighbours), linking.kept, linking.slack)
-    });
+    lists.update(&back, |row, neighbours| prune::prune(codes, row, neighbours, linking.kept));
+    Ok(())
 }
 
-pub(super) fn evaluations() -> u64 {
-    rayon::broadcast(|_| BEAM.with_borrow(|b| b.evaluations)).into_iter().sum()
+/// The neighbours of a row that is not linked yet.
+fn choose(lists: &Lists, matrix: &Matrix, codes: &Codes, upper: &GraphView<'_>, row: u32, linking: &Linking) -> Vec<u32> {
+    let start = row as usize * matrix.dim;
+    let vector = matrix.vectors.get(start..start + matrix.dim).unwrap_or_default();
+    let mut query = vec![0.0; vector.len()];
+    vector.convert_to_f32_slice(&mut query);
+    BEAM.with_borrow_mut(|beam| {
+        let found = beam.search(upper, lists, &codes.view(), &query, linking.ef);
+        prune::choose(codes, row, found, linking.chosen)
+    })
+}
+
+/// Cuts every list to the neighbours that it is to keep.
+pub(super) fn settle(lists: &mut Lists, codes: &Codes, kept: usize) {
+    lists.rewrite(|row, neighbours| (neighbours.len() > kept).then(|| prune::prune(codes, row, neighbours, kept)));
 }

@@ -4,6 +4,8 @@ use rayon::prelude::*;
 
 use crate::segment::format::NONE;
 
+/// Places in a line of the cache.
+const LINE: usize = 16;
 /// Rows whose lists one task changes.
 const CHUNK: usize = 512;
 
@@ -31,11 +33,6 @@ impl Lists {
 
     pub(super) fn rows(&self) -> u32 {
         (self.places.len() / self.stride) as u32
-    }
-
-    /// Neighbours that a list has places for.
-    pub(super) fn stride(&self) -> usize {
-        self.stride
     }
 
     /// The neighbours of a row.
@@ -114,6 +111,17 @@ impl Lists {
             });
     }
 
+    /// The lists with as many places as the longest needs, in whole lines of the cache: stride and neighbours.
+    pub(super) fn into_level(self) -> (usize, Vec<u32>) {
+        let lists = self.places.chunks_exact(self.stride);
+        let longest = lists.clone().map(|list| used(list).len()).max().unwrap_or_default();
+        let stride = longest.next_multiple_of(LINE).max(LINE).min(self.stride);
+        if stride == self.stride {
+            return (stride, self.places);
+        }
+        (stride, lists.flat_map(|list| &list[..stride]).copied().collect())
+    }
+
     /// Edges that lead to each row.
     pub(super) fn incoming(&self) -> Vec<u32> {
         let mut counts = vec![0; self.rows() as usize];
@@ -126,7 +134,7 @@ impl Lists {
     }
 }
 
-fn used(places: &[u32]) -> &[u32] {
+pub(super) fn used(places: &[u32]) -> &[u32] {
     let length = places.iter().position(|place| *place == NONE).unwrap_or(places.len());
     places.get(..length).unwrap_or_default()
 }
@@ -135,5 +143,58 @@ fn fill(places: &mut [u32], neighbours: &[u32]) {
     let neighbours = neighbours.iter().copied().chain(std::iter::repeat(NONE));
     for (place, neighbour) in places.iter_mut().zip(neighbours) {
         *place = neighbour;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edge(from: u32, to: u32) -> Edge {
+        Edge { from, to }
+    }
+
+    #[test]
+    fn neighbours_are_added_once_while_there_are_places() {
+        let mut lists = Lists::new(2, 2);
+        let pushed = [7, 7, 8, 9].map(|neighbour| lists.push(1, neighbour));
+        assert_eq!(pushed, [true, false, true, false]);
+        assert_eq!((lists.of(0), lists.of(1)), ([].as_slice(), [7, 8].as_slice()));
+        assert!(!lists.push(2, 7), "a row that is not there");
+        lists.set(1, &[5]);
+        assert_eq!(lists.of(1), [5]);
+    }
+
+    #[test]
+    fn lists_that_overflow_are_chosen_anew() {
+        let rows = 2 * CHUNK as u32;
+        let mut lists = Lists::new(rows as usize, 3);
+        let (few, full, other) = (0, rows - 1, CHUNK as u32);
+        lists.set(few, &[1]);
+        lists.set(full, &[1, 2]);
+        let mut edges = vec![edge(few, 1), edge(few, 2), edge(other, 4)];
+        edges.extend([edge(full, 3), edge(full, 4), edge(rows, 5)]);
+        lists.update(&edges, |row, neighbours| {
+            assert_eq!((row, neighbours), (full, [1, 2, 3, 4].as_slice()));
+            vec![4, 3]
+        });
+        assert_eq!(lists.of(few), [1, 2]);
+        assert_eq!(lists.of(full), [4, 3]);
+        assert_eq!(lists.of(other), [4]);
+        let incoming = lists.incoming();
+        assert_eq!(incoming.iter().sum::<u32>(), 5);
+        assert_eq!(incoming[..5], [0, 1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn a_level_has_the_places_that_its_longest_list_needs() {
+        for (longest, wanted) in [(0, 16), (16, 16), (17, 32), (33, 40)] {
+            let mut lists = Lists::new(3, 40);
+            let neighbours: Vec<u32> = (0..longest).collect();
+            lists.set(2, &neighbours);
+            let (stride, level) = lists.into_level();
+            assert_eq!((stride, level.len()), (wanted, 3 * wanted));
+            assert_eq!(used(&level[2 * stride..]), neighbours);
+        }
     }
 }

@@ -1,10 +1,17 @@
 //! A hierarchical navigable small-world graph (Malkov and Yashunin, 2016, arXiv:1603.09320) in flat arrays.
 
+mod beam;
+mod bridge;
 mod build;
+mod insert;
+mod lists;
+mod prune;
 mod repair;
+mod scaffold;
 mod search;
+mod steps;
 
-pub(crate) use build::build;
+pub(crate) use build::{BuildOptions, Built, build};
 pub(crate) use search::search;
 
 /// A graph in memory, over the rows of a matrix.

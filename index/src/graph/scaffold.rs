@@ -5,22 +5,23 @@
 use hnsw_rs::prelude::{Distance, Hnsw, Neighbour};
 use rayon::prelude::*;
 
-use super::scorer::Scorer;
-use super::{Graph, GraphView, Level};
+use super::steps::Steps;
+use super::{Graph, Level};
 use crate::error::{IndexError, Result};
+use crate::quantize::Codes;
 use crate::segment::format::{LEVELS, NONE};
 
 /// Neighbours a node above the builder's lowest level; twice as many there.
 const M: usize = 16;
 /// Neighbours a node in what is exported.
-pub(super) const UPPER_STRIDE: usize = 2 * M;
+const UPPER_STRIDE: usize = 2 * M;
 /// Candidates kept while a node's neighbours are chosen.
 const EF_CONSTRUCTION: usize = 100;
 
 /// Cosine distance, never below 0.
-struct Cosine<'a, S>(&'a S);
+struct Cosine<'a>(&'a Codes);
 
-impl<S: Scorer> Distance<u32> for Cosine<'_, S> {
+impl Distance<u32> for Cosine<'_> {
     fn eval(&self, a: &[u32], b: &[u32]) -> f32 {
         match (a, b) {
             ([a], [b]) => (1.0 - self.0.similarity(*a, *b)).max(0.0),
@@ -29,26 +30,16 @@ impl<S: Scorer> Distance<u32> for Cosine<'_, S> {
     }
 }
 
-/// Levels over the rows of a sample, the first of which has all of them, and the row where walks begin.
-pub(super) struct Scaffold {
-    pub(super) entry: u32,
-    pub(super) upper: Vec<Level>,
-}
-
-/// Builds the levels. `inserted` is called after each row, and ends the building when it fails.
-pub(super) fn build<S: Scorer>(
-    scorer: &S,
-    sample: &[u32],
-    inserted: impl Fn() -> Result<()> + Sync,
-) -> Result<Scaffold> {
+/// Builds the levels over the rows of a sample, the first of which has all of them, as a graph without a level 0.
+pub(super) fn build(codes: &Codes, sample: &[u32], steps: &Steps<'_>) -> Result<Graph> {
     // One level less than a graph has above level 0, for the builder's own level 0 is level 1 here.
-    let builder = Hnsw::new(M, sample.len(), LEVELS - 1, EF_CONSTRUCTION, Cosine(scorer));
+    let builder = Hnsw::new(M, sample.len(), LEVELS - 1, EF_CONSTRUCTION, Cosine(codes));
     let insert = |row: &u32| {
         builder.insert_slice((&[*row], *row as usize));
-        inserted()
+        steps.advance()
     };
     let Some((first, rest)) = sample.split_first() else {
-        return Ok(Scaffold { entry: NONE, upper: Vec::new() });
+        return Ok(Graph::default());
     };
     // The builder leaves a point unlinked when two threads insert the first ones at once.
     insert(first)?;
@@ -56,7 +47,7 @@ pub(super) fn build<S: Scorer>(
     export(&builder, sample.len())
 }
 
-fn export<S: Scorer>(builder: &Hnsw<'_, u32, Cosine<'_, S>>, rows: usize) -> Result<Scaffold> {
+fn export(builder: &Hnsw<'_, u32, Cosine<'_>>, rows: usize) -> Result<Graph> {
     let mut upper: Vec<Vec<(u32, Vec<u32>)>> = vec![Vec::new(); LEVELS];
     let (mut entry, mut top, mut points) = (NONE, 0, 0);
     for point in builder.get_point_indexation() {
@@ -78,9 +69,11 @@ fn export<S: Scorer>(builder: &Hnsw<'_, u32, Cosine<'_, S>>, rows: usize) -> Res
         });
     }
     upper.truncate(top + 1);
-    Ok(Scaffold {
+    Ok(Graph {
         entry,
+        upper_stride: UPPER_STRIDE,
         upper: upper.into_iter().map(level).collect(),
+        ..Graph::default()
     })
 }
 
