@@ -14,13 +14,32 @@ const M: usize = 16;
 /// Candidates kept while a node's neighbours are chosen.
 const EF_CONSTRUCTION: usize = 200;
 
-/// Builds the graph over all rows of a matrix, in the present thread pool. Returns it with the number of rows that no
-/// walk reaches, in spite of the edges added for them.
+/// How a graph is built.
+pub(crate) struct BuildOptions<'a> {
+    /// Queries that the graph is to answer well, row by row.
+    pub(crate) training: Option<&'a [f32]>,
+    /// Called with how much of how much is done.
+    pub(crate) progress: &'a (dyn Fn(u64, u64) + Sync),
+    /// Asked whether to stop.
+    pub(crate) cancelled: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// A graph, and the number of rows that no walk reaches, in spite of the edges added for them.
+pub(crate) struct Built {
+    pub(crate) graph: Graph,
+    pub(crate) unreached: u64,
+}
+
+/// Builds the graph over all rows of a matrix, in the present thread pool.
 ///
 /// # Errors
-/// [`IndexError::Graph`] when the builder's result is not a graph over these rows.
-pub(crate) fn build(matrix: &Matrix) -> Result<(Graph, u64)> {
+/// [`IndexError::Graph`] when the builder's result is not a graph over these rows, [`IndexError::Cancelled`].
+pub(crate) fn build(matrix: &Matrix, options: &BuildOptions<'_>) -> Result<Built> {
     let rows = matrix.ids.len();
+    if (options.cancelled)() {
+        return Err(IndexError::Cancelled);
+    }
+    let _ = options.training;
     if u32::try_from(rows).is_err() {
         return Err(IndexError::Graph {
             reason: format!("{rows} vectors are more than a graph holds"),
@@ -40,7 +59,8 @@ pub(crate) fn build(matrix: &Matrix) -> Result<(Graph, u64)> {
     builder.parallel_insert_slice(&points);
     let mut graph = export(&builder, rows)?;
     let unreached = repair::link_unreached(&mut graph, matrix);
-    Ok((graph, unreached))
+    (options.progress)(rows as u64, rows as u64);
+    Ok(Built { graph, unreached })
 }
 
 /// Cosine distance of unit vectors, never below 0. The builder's own asserts that, which f16 rounding does not keep.

@@ -4,7 +4,7 @@ mod build;
 mod repair;
 mod search;
 
-pub(crate) use build::build;
+pub(crate) use build::{BuildOptions, Built, build};
 pub(crate) use search::search;
 
 /// A graph in memory, over the rows of a matrix.

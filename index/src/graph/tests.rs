@@ -24,6 +24,15 @@ fn matrix(rows: usize, seed: u64) -> Matrix {
     }
 }
 
+fn build(matrix: &Matrix) -> crate::error::Result<(Graph, u64)> {
+    let options = BuildOptions {
+        training: None,
+        progress: &|_, _| (),
+        cancelled: &|| false,
+    };
+    super::build(matrix, &options).map(|built| (built.graph, built.unreached))
+}
+
 fn query(matrix: &Matrix, row: usize) -> Vec<f32> {
     matrix.vectors[row * DIM..(row + 1) * DIM]
         .iter()
