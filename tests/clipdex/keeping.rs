@@ -31,9 +31,12 @@ fn segment(sandbox: &Sandbox) -> PathBuf {
     files.next().unwrap().unwrap().path()
 }
 
-fn flip(path: &PathBuf, at: usize) {
-    let mut bytes = fs::read(path).unwrap();
-    bytes[at] ^= 1;
+/// Flips a bit in the middle of the segment.
+fn damage(sandbox: &Sandbox) {
+    let path = segment(sandbox);
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
     fs::write(path, bytes).unwrap();
 }
 
@@ -72,8 +75,8 @@ fn verify_notices_damage_and_repairs_it() {
     let sandbox = sealed();
     assert_eq!(sandbox.ok(["verify"]), "the library agrees with itself\n");
     let before = sandbox.ok(["search", "a dress"]);
+    damage(&sandbox);
     let path = segment(&sandbox);
-    flip(&path, 300);
     let run = sandbox.run(["verify", "--json"]);
     assert_eq!(run.code, Some(2));
     let name = path.file_name().unwrap().to_str().unwrap();
@@ -87,7 +90,7 @@ fn verify_notices_damage_and_repairs_it() {
 #[test]
 fn the_doctor_repairs_and_measures() {
     let sandbox = sealed();
-    flip(&segment(&sandbox), 300);
+    damage(&sandbox);
     let report = sandbox.json(["doctor", "--json"]);
     assert_eq!(report["problems"].as_array().unwrap().len(), 1);
     assert_eq!(report["repaired"]["problems_left"], 0);
