@@ -75,9 +75,15 @@ pub(super) fn bridge(
 fn want(lists: &Lists, codes: &Codes, upper: &GraphView<'_>, query: &[f32], bridging: &Bridging) -> Wanted {
     BEAM.with_borrow_mut(|beam| {
         let found = beam.search(upper, lists, &codes.view(), query, bridging.ef);
-        let near: Vec<u32> = found.iter().take(bridging.joined).map(|candidate| candidate.row).collect();
+        let near: Vec<u32> = found
+            .iter()
+            .take(bridging.joined)
+            .map(|candidate| candidate.row)
+            .collect();
         let landed = beam.search(upper, lists, &codes.view(), query, bridging.cheap);
-        let nearest = near.first().filter(|nearest| landed.iter().all(|candidate| candidate.row != **nearest));
+        let nearest = near
+            .first()
+            .filter(|nearest| landed.iter().all(|candidate| candidate.row != **nearest));
         Wanted {
             shortcut: landed.first().map(|landed| landed.row).zip(nearest.copied()),
             joints: joints(lists, codes, &near),
@@ -105,7 +111,10 @@ fn joints(lists: &Lists, codes: &Codes, rows: &[u32]) -> Vec<(u32, u32)> {
     }
     pairs.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     pairs.retain(|(_, a, b)| components.join(*a, *b));
-    pairs.iter().filter_map(|(_, a, b)| Some((*rows.get(*a)?, *rows.get(*b)?))).collect()
+    pairs
+        .iter()
+        .filter_map(|(_, a, b)| Some((*rows.get(*a)?, *rows.get(*b)?)))
+        .collect()
 }
 
 /// Disjoint sets of a few elements: each names the least one of its set.
@@ -165,7 +174,13 @@ mod tests {
         let matrix = unit_matrix(30, 16, 4);
         let vector = |row: usize| matrix.vectors[row * 16..(row + 1) * 16].iter().map(|x| x.to_f32());
         // Between three rows that do not lie side by side in the ring.
-        let query = unit(vector(3).zip(vector(12)).zip(vector(25)).map(|((a, b), c)| a + b + c).collect());
+        let query = unit(
+            vector(3)
+                .zip(vector(12))
+                .zip(vector(25))
+                .map(|((a, b), c)| a + b + c)
+                .collect(),
+        );
         let lists = bridged(&[&query], false).unwrap();
         let linked = |a: u32, b: u32| lists.of(a).contains(&b) && lists.of(b).contains(&a);
         let pairs = [(3, 12), (12, 25), (3, 25)];

@@ -68,11 +68,7 @@ pub(crate) struct Built {
 pub(crate) fn build(matrix: &Matrix, options: &BuildOptions<'_>) -> Result<Built> {
     check(matrix)?;
     let rows = matrix.ids.len();
-    let training = options.training.unwrap_or_default();
-    let queries: Vec<&[f32]> = training
-        .chunks_exact(matrix.dim.max(1))
-        .filter(|query| is_unit(dot_f32_f32(query, query)))
-        .collect();
+    let queries = queries(options.training.unwrap_or_default(), matrix.dim);
     let steps = Steps::new((rows + queries.len()) as u64, options.progress, options.cancelled);
 
     let codes = Codes::new(matrix)?;
@@ -128,8 +124,19 @@ fn lists_of_sample(graph: &Graph, rows: usize) -> Lists {
     lists
 }
 
-/// All rows in an order that has nothing to do with their content, and is always the same. Photographs are stored
-/// directory by directory; a sample and batches are to be of all.
+/// The training queries that are unit vectors. Those that lie side by side in a label bank are often alike; bridging
+/// sees more of what earlier ones did when they are mixed.
+fn queries(training: &[f32], dim: usize) -> Vec<&[f32]> {
+    let rows: Vec<&[f32]> = training.chunks_exact(dim.max(1)).collect();
+    let mixed = shuffled(rows.len() as u32).into_iter();
+    mixed
+        .filter_map(|row| rows.get(row as usize).copied())
+        .filter(|query| is_unit(dot_f32_f32(query, query)))
+        .collect()
+}
+
+/// Rows in an order that has nothing to do with their content, and is always the same. Photographs are stored directory
+/// by directory; the sample and each batch are to be of all.
 fn shuffled(rows: u32) -> Vec<u32> {
     let mut order: Vec<u32> = (0..rows).collect();
     order.sort_by_cached_key(|row| mixed(u64::from(*row)));

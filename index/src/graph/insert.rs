@@ -62,12 +62,21 @@ pub(super) fn link(
         back.extend(neighbours.iter().map(edge));
     }
     back.par_sort_unstable();
-    lists.update(&back, |row, neighbours| prune::prune(codes, row, neighbours, linking.kept));
+    lists.update(&back, |row, neighbours| {
+        prune::prune(codes, row, neighbours, linking.kept)
+    });
     Ok(())
 }
 
 /// The neighbours of a row that is not linked yet.
-fn choose(lists: &Lists, matrix: &Matrix, codes: &Codes, upper: &GraphView<'_>, row: u32, linking: &Linking) -> Vec<u32> {
+fn choose(
+    lists: &Lists,
+    matrix: &Matrix,
+    codes: &Codes,
+    upper: &GraphView<'_>,
+    row: u32,
+    linking: &Linking,
+) -> Vec<u32> {
     let start = row as usize * matrix.dim;
     let vector = matrix.vectors.get(start..start + matrix.dim).unwrap_or_default();
     let mut query = vec![0.0; vector.len()];
