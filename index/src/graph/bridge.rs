@@ -143,7 +143,7 @@ impl Components {
 mod tests {
     use super::*;
     use crate::graph::Graph;
-    use crate::testing::{unit, unit_matrix};
+    use crate::testing::{Noise, unit, unit_matrix};
 
     const BRIDGING: Bridging = Bridging {
         ef: 30,
@@ -171,26 +171,22 @@ mod tests {
 
     #[test]
     fn the_rows_nearest_to_a_query_become_connected() {
-        let matrix = unit_matrix(30, 16, 4);
-        let vector = |row: usize| matrix.vectors[row * 16..(row + 1) * 16].iter().map(|x| x.to_f32());
-        // Between three rows that do not lie side by side in the ring.
-        let query = unit(
-            vector(3)
-                .zip(vector(12))
-                .zip(vector(25))
-                .map(|((a, b), c)| a + b + c)
-                .collect(),
-        );
-        let lists = bridged(&[&query], false).unwrap();
-        let linked = |a: u32, b: u32| lists.of(a).contains(&b) && lists.of(b).contains(&a);
-        let pairs = [(3, 12), (12, 25), (3, 25)];
-        assert_eq!(pairs.iter().filter(|(a, b)| linked(*a, *b)).count(), 2);
+        let codes = Codes::new(&unit_matrix(30, 16, 4)).unwrap();
+        let apart = |lists: &Lists, query: &[f32]| {
+            let wanted = want(lists, &codes, &Graph::default().view(), query, &BRIDGING);
+            !wanted.joints.is_empty()
+        };
+        let queries: Vec<Vec<f32>> = (0..20).map(|seed| unit(Noise::new(seed).values(16))).collect();
+        assert!(queries.iter().any(|query| apart(&ring(30), query)));
+        for query in &queries {
+            assert!(!apart(&bridged(&[query], false).unwrap(), query));
+        }
     }
 
     #[test]
     fn no_row_gets_more_bridges_than_it_may() {
         let queries: Vec<Vec<f32>> = (0..40)
-            .map(|seed| unit(crate::testing::Noise::new(seed).values(16)))
+            .map(|seed| unit(Noise::new(seed).values(16)))
             .collect();
         let queries: Vec<&[f32]> = queries.iter().map(Vec::as_slice).collect();
         let lists = bridged(&queries, false).unwrap();
