@@ -45,9 +45,20 @@ pub(crate) fn unit_rows(rows: usize, dim: usize, common: f32, seed: u64) -> Matr
     }
 }
 
-/// The vector scaled to length 1.
+/// A vector of length 1 in the direction of `values`.
 pub(crate) fn unit(mut values: Vec<f32>) -> Vec<f32> {
     let norm = values.iter().map(|x| x * x).sum::<f32>().sqrt();
     values.iter_mut().for_each(|x| *x /= norm);
     values
+}
+
+/// Rows of unit vectors in no particular direction, with the ids 0, 1, ….
+pub(crate) fn unit_matrix(rows: usize, dim: usize, seed: u64) -> Matrix {
+    let mut noise = Noise::new(seed);
+    let vectors = (0..rows).flat_map(|_| unit(noise.values(dim)));
+    Matrix {
+        ids: (0..rows as u64).collect(),
+        vectors: vectors.map(f16::from_f32).collect(),
+        dim,
+    }
 }

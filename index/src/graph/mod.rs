@@ -1,14 +1,21 @@
 //! A hierarchical navigable small-world graph (Malkov and Yashunin, 2016, arXiv:1603.09320) in flat arrays.
 
+mod beam;
+mod bridge;
 mod build;
+mod insert;
+mod lists;
 mod pool;
+mod prune;
 mod repair;
+mod scaffold;
 mod search;
+mod steps;
 mod visited;
 
-pub(crate) use build::build;
+pub(crate) use build::{BuildOptions, Built, build};
 pub(crate) use pool::MAX_ROWS;
-pub(crate) use search::{ByCodes, Walker, search};
+pub(crate) use search::{ByCodes, Walker};
 
 use crate::segment::format::LEVELS;
 
