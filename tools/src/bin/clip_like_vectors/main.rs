@@ -46,11 +46,8 @@ struct Args {
 struct Set {
     title: String,
     dim: usize,
-    base: u64,
-    image_queries: u64,
-    text_queries: u64,
-    training: u64,
-    seed: u64,
+    /// Kinds of query: of each there is a file KIND-queries.f32.
+    queries: [&'static str; 2],
 }
 
 fn main() -> Result<()> {
@@ -63,13 +60,12 @@ fn main() -> Result<()> {
     write(directory, "text-queries.f32", &world, Kind::TextQuery, args.queries)?;
     write(directory, "training.f32", &world, Kind::Training, args.training)?;
     let set = Set {
-        title: format!("{} CLIP-like vectors of {} values", args.base, args.dim),
+        title: format!(
+            "{} CLIP-like vectors of {} values, seed {}",
+            args.base, args.dim, args.seed
+        ),
         dim: args.dim,
-        base: args.base,
-        image_queries: args.queries,
-        text_queries: args.queries,
-        training: args.training,
-        seed: args.seed,
+        queries: ["image", "text"],
     };
     fs::write(directory.join("set.json"), serde_json::to_string(&set)? + "\n")?;
     Ok(())
