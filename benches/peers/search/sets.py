@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-# How many true neighbours are kept of each query, and how many are asked for.
-TRUTH = 100
+# How many neighbours are asked for.
 K = 10
 TITLES = {"image": "image queries", "text": "cross-modal queries", "definition": "definitions"}
 
@@ -33,15 +32,11 @@ class SearchSet:
     def queries(self, kind: str) -> np.ndarray:
         return np.fromfile(self.query_file(kind), "<f4").reshape(-1, self.dim)
 
-    def worst_true(self, kind: str) -> np.ndarray:
-        """The score of each query's K-th true neighbour, the least that a right answer may have."""
-        return self.truth(kind)[:, K - 1]
-
     def truth(self, kind: str) -> np.ndarray:
-        """Scores of the true neighbours [queries, TRUTH], descending; computed once and kept beside the set."""
+        """Scores of the true neighbours [queries, K], descending; computed once and kept beside the set."""
         file = self.directory / f"{kind}-truth.npy"
-        if not file.exists():
-            np.save(file, exact_scores(self.base, self.queries(kind), min(TRUTH, len(self.base))))
+        if not file.exists() or file.stat().st_mtime < (self.directory / "base.f32").stat().st_mtime:
+            np.save(file, exact_scores(self.base, self.queries(kind), K))
         return np.load(file)
 
     def recall(self, kind: str, found: np.ndarray) -> float:
@@ -51,7 +46,7 @@ class SearchSet:
         named twice counts once, and one that does not exist does not count.
         """
         queries = self.queries(kind)[: len(found)]
-        least = self.worst_true(kind)[: len(found)] - 1e-6
+        least = self.truth(kind)[: len(found), K - 1] - 1e-6
         hits = 0
         for query, rows, score in zip(queries, found, least, strict=True):
             rows = np.unique(rows[rows < len(self.base)])
@@ -61,7 +56,7 @@ class SearchSet:
 
 def exact_scores(base: np.ndarray, queries: np.ndarray, keep: int) -> np.ndarray:
     """The greatest scores in f64. f32 products choose more than are kept, so that rounding there decides nothing."""
-    spare = min(len(base), keep + 28)
+    spare = min(len(base), 4 * keep)
     best_scores = np.full((len(queries), 0), -np.inf, np.float32)
     best_rows = np.zeros((len(queries), 0), np.int64)
     for start in range(0, len(base), 50_000):

@@ -41,7 +41,10 @@ fn main() -> Result<()> {
 
 impl Engine for Clipdex {
     fn versions(&self) -> BTreeMap<&'static str, String> {
-        BTreeMap::from([("clipdex", concat!(env!("CARGO_PKG_VERSION"), " (Apache-2.0)").to_owned())])
+        BTreeMap::from([(
+            "clipdex",
+            concat!(env!("CARGO_PKG_VERSION"), " (Apache-2.0)").to_owned(),
+        )])
     }
 
     /// Sealing is what other engines call building; writing to the database comes before.

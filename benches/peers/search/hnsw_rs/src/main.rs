@@ -37,7 +37,11 @@ impl Engine for HnswRs {
     fn build(&mut self, set: &Set, threads: usize) -> Result<Built> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         let base = set.base()?;
-        let rows: Vec<(&[f32], usize)> = base.chunks_exact(set.dim).enumerate().map(|(row, v)| (v, row)).collect();
+        let rows: Vec<(&[f32], usize)> = base
+            .chunks_exact(set.dim)
+            .enumerate()
+            .map(|(row, v)| (v, row))
+            .collect();
         let start = Instant::now();
         let graph = Hnsw::<'_, f32, DistL2>::new(M, rows.len(), LEVELS, EF_CONSTRUCTION, DistL2);
         pool.install(|| graph.parallel_insert_slice(&rows));
