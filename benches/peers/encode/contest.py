@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from measures import Measure
-from peer import Peer, PeerError
-from report import progress
+from peer import Peer
+
+from common.program import PeerError
+from common.reporting import progress
 
 REFERENCE = "torch f32"
 # Least cosine to the reference for a result to count. Quantized vectors are the reader's to judge, from the table.
