@@ -11,6 +11,6 @@ mod vision;
 pub(super) use config::{TextConfig, TransformerConfig, VisionConfig, in_range, over_defaults};
 pub(super) use parts::{Compute, Parts};
 pub(super) use projection::Projection;
-pub(super) use text::{Sequences, TextNames, TextTower, TowerTextEncoder};
+pub(super) use text::{Sequences, TextNames, TextTower, TokenTower, TowerTextEncoder};
 pub(super) use transformer::{FeedForward, LayerNames, TRANSFORMERS_LAYER, Workspace};
-pub(super) use vision::{Pool, TowerImageEncoder, VisionNames, VisionTower};
+pub(super) use vision::{Pool, TowerImageEncoder, VisionNames, VisionTower, first_states};
