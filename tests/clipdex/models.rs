@@ -118,5 +118,9 @@ fn a_device_that_was_not_built_is_refused_where_vectors_are_computed() {
     let status = sandbox.command().env("CLIPDEX_DEVICE", device).arg("status").output();
     assert!(status.unwrap().status.success());
     let unknown = sandbox.run(["search", "a cat", "--device", "gpu"]);
-    assert!(unknown.code == Some(2) && unknown.stderr.contains("cuda:N"), "{}", unknown.stderr);
+    assert!(
+        unknown.code == Some(2) && unknown.stderr.contains("cuda:N"),
+        "{}",
+        unknown.stderr
+    );
 }

@@ -55,7 +55,7 @@ impl DeviceTextTower {
         let Accelerator { tensors, dtype } = &self.accelerator;
         let states = Tensor::from_vec(filled, (lengths.len() * longest, self.width), tensors)?.to_dtype(*dtype)?;
         let states = self.transformer.forward(states, [lengths.len(), longest])?;
-        let last = states.index_select(&Tensor::new(ends, tensors)?, 0)?;
+        let last = states.index_select(&Tensor::from_vec(ends, lengths.len(), tensors)?, 0)?;
         self.projection.forward(&last)?.flatten_all()?.to_vec1()
     }
 }

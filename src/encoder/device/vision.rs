@@ -33,6 +33,7 @@ impl DeviceVisionTower {
         let (width, side) = (config.transformer.width, config.patch_size);
         let first_norm = names.first_norm.map(|name| parts.norm(name, &config.transformer));
         let base = first_states(parts.weights, config, names)?;
+        let tokens = base.len() / width;
         Ok(Self {
             accelerator: parts.accelerator.clone(),
             config: *config,
@@ -41,7 +42,7 @@ impl DeviceVisionTower {
                 names.patches_bias.as_slice(),
                 &[width, RGB, side, side],
             )?,
-            base: parts.tensor(base, ((), width))?,
+            base: parts.tensor(base, (tokens, width))?,
             class: names.class.is_some(),
             first_norm: first_norm.transpose()?,
             transformer: Transformer::load(parts, &config.transformer, (names.layers, names.layer), false)?,

@@ -11,6 +11,9 @@ mod vision;
 pub(super) use config::{TextConfig, TransformerConfig, VisionConfig, in_range, over_defaults};
 pub(super) use parts::{Compute, Parts};
 pub(super) use projection::Projection;
-pub(super) use text::{Sequences, TextNames, TextTower, TokenTower, TowerTextEncoder};
+pub(super) use text::{Sequences, TextNames, TextTower, TowerTextEncoder};
 pub(super) use transformer::{FeedForward, LayerNames, TRANSFORMERS_LAYER, Workspace};
-pub(super) use vision::{Pool, TowerImageEncoder, VisionNames, VisionTower, first_states};
+pub(super) use vision::{Pool, TowerImageEncoder, VisionNames, VisionTower};
+// What towers on a device share with these.
+#[cfg(any(test, feature = "accelerator"))]
+pub(super) use {text::TokenTower, vision::first_states};

@@ -59,7 +59,7 @@ fn a_text_does_not_depend_on_its_batch_whatever_its_length() {
     let dir = ModelDir::copy("siglip");
     let model = SiglipModel::open(dir.checkpoint()).unwrap();
     let encoder = model.load_text_on(&Accelerator::cpu(DType::F32)).unwrap();
-    let sequences = [vec![598, 1, 599], vec![598, 1, 2, 3, 599], vec![598, 2, 599], vec![3]];
+    let sequences = [vec![1, 2, 3], vec![4, 3, 2, 1, 5], vec![2, 2, 1], vec![3]];
     let together = encoder.embed_tokens(&sequences).unwrap();
     for (sequence, together) in sequences.iter().zip(together.rows()) {
         let alone = encoder.embed_tokens(std::slice::from_ref(sequence)).unwrap();
