@@ -2,7 +2,7 @@
 
 use clipdex_index::{Method, Mode, PlanReason, SealOptions, SearchParams, SegmentStats, Space, Writer};
 
-use crate::support::{FINGERPRINT, assert_sound, clustered, fill, library, oracle};
+use crate::support::{FINGERPRINT, Noise, assert_sound, clustered, fill, library, oracle};
 
 const DIM: usize = 32;
 const OPTIONS: SealOptions = SealOptions {
@@ -30,7 +30,9 @@ fn recall(writer: &Writer, space: &Space, queries: &[Vec<f32>], params: &SearchP
 #[test]
 fn the_curve_is_measured_and_kept() {
     let (dir, mut writer, space) = library(DIM);
-    fill(&mut writer, &space, &clustered(31, 3000, DIM, 60));
+    let mut noise = Noise(31);
+    let scattered: Vec<_> = (0..3000).map(|_| noise.unit(DIM)).collect();
+    fill(&mut writer, &space, &scattered);
     writer.seal(&space, &OPTIONS).unwrap();
     let curve = segment(&writer).recall;
     assert!(curve.len() >= 2, "{curve:?}");
