@@ -1,4 +1,4 @@
-//! Deterministic numbers for the crate's tests.
+//! Deterministic numbers and vectors for the crate's tests.
 
 use half::f16;
 
@@ -28,18 +28,24 @@ impl Noise {
     }
 }
 
-/// Rows of unit vectors in no particular direction, with the ids 0, 1, ….
-pub(crate) fn unit_matrix(rows: usize, dim: usize, seed: u64) -> Matrix {
+/// Unit vectors, each with `common` times the same part, as encoders give them; ids are the odd numbers.
+pub(crate) fn unit_rows(rows: usize, dim: usize, common: f32, seed: u64) -> Matrix {
     let mut noise = Noise::new(seed);
-    let vectors = (0..rows).flat_map(|_| unit(noise.values(dim)));
+    let centre = noise.values(dim);
+    let mut vectors = Vec::with_capacity(rows * dim);
+    for _ in 0..rows {
+        let own = noise.values(dim);
+        let values = own.iter().zip(&centre).map(|(own, centre)| own + common * centre);
+        vectors.extend(unit(values.collect()).into_iter().map(f16::from_f32));
+    }
     Matrix {
-        ids: (0..rows as u64).collect(),
-        vectors: vectors.map(f16::from_f32).collect(),
+        ids: (0..rows as u64).map(|row| 2 * row + 1).collect(),
+        vectors,
         dim,
     }
 }
 
-/// A vector of length 1 in the direction of `values`.
+/// The vector scaled to length 1.
 pub(crate) fn unit(mut values: Vec<f32>) -> Vec<f32> {
     let norm = values.iter().map(|x| x * x).sum::<f32>().sqrt();
     values.iter_mut().for_each(|x| *x /= norm);

@@ -14,7 +14,7 @@ use super::bridge::{Bridging, bridge};
 use super::insert::{Linking, link, settle};
 use super::lists::Lists;
 use super::steps::Steps;
-use super::{Graph, repair, scaffold};
+use super::{Graph, MAX_ROWS, repair, scaffold};
 use crate::error::{IndexError, Result};
 use crate::kernel::{dot_f16_f16, dot_f32_f32};
 use crate::matrix::Matrix;
@@ -25,24 +25,20 @@ use crate::quantize::Codes;
 const SAMPLE_SHARE: usize = 32;
 /// The sample has at least so many rows, if there are.
 const SAMPLE_MIN: usize = 64;
-/// Places of a list while it grows. Having more than are kept, it is pruned only every so many edges.
-const PLACES: usize = 48;
-/// Neighbours of a row at level 0, without bridges: two lines of the cache.
+/// Places of a list: four lines of the cache. Few rows use them all: those that bridges lead to from everywhere.
+const PLACES: usize = 64;
+/// Neighbours of a row without bridges.
 const STRIDE: usize = 32;
 /// The rows of a batch do not see each other, so that a batch must be a small part of all.
 const BATCHES: usize = 50;
 
 const LINKING: Linking = Linking {
-    ef: 100,
+    ef: 60,
     chosen: 16,
-    kept: STRIDE,
+    most: 48,
+    kept: 24,
 };
-const BRIDGING: Bridging = Bridging {
-    ef: 200,
-    joined: 20,
-    cheap: 10,
-    most: 16,
-};
+const BRIDGING: Bridging = Bridging { ef: 100, joined: 32 };
 
 /// What a graph is built with.
 pub(crate) struct BuildOptions<'a> {
@@ -99,7 +95,7 @@ fn is_unit(square: f32) -> bool {
 /// Vectors are checked when they are stored. What is no unit vector now was damaged since, and would take the edges
 /// of others along.
 fn check(matrix: &Matrix) -> Result<()> {
-    if u32::try_from(matrix.ids.len()).is_err() {
+    if matrix.ids.len() > MAX_ROWS {
         return Err(IndexError::Graph {
             reason: format!("{} vectors are more than a graph holds", matrix.ids.len()),
         });

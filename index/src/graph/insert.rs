@@ -4,23 +4,17 @@
 //! lists that do not change meanwhile, and then linked. So no list needs a lock, and the outcome does not depend on
 //! the threads.
 
-use std::cell::RefCell;
-
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use super::GraphView;
-use super::beam::Beam;
 use super::lists::{Edge, Lists};
+use super::nearest::nearest;
 use super::prune;
 use super::steps::Steps;
 use crate::error::Result;
 use crate::matrix::Matrix;
 use crate::quantize::Codes;
-
-thread_local! {
-    pub(super) static BEAM: RefCell<Beam> = RefCell::default();
-}
 
 /// How rows are linked.
 #[derive(Clone, Copy)]
@@ -29,7 +23,9 @@ pub(super) struct Linking {
     pub(super) ef: usize,
     /// Neighbours that a row chooses.
     pub(super) chosen: usize,
-    /// Neighbours that it keeps where edges back have filled its list.
+    /// Neighbours that it may have by edges back; then it keeps the best.
+    pub(super) most: usize,
+    /// Neighbours that it keeps.
     pub(super) kept: usize,
 }
 
@@ -62,7 +58,7 @@ pub(super) fn link(
         back.extend(neighbours.iter().map(edge));
     }
     back.par_sort_unstable();
-    lists.update(&back, |row, neighbours| {
+    lists.update(&back, linking.most, |row, neighbours| {
         prune::prune(codes, row, neighbours, linking.kept)
     });
     Ok(())
@@ -81,10 +77,8 @@ fn choose(
     let vector = matrix.vectors.get(start..start + matrix.dim).unwrap_or_default();
     let mut query = vec![0.0; vector.len()];
     vector.convert_to_f32_slice(&mut query);
-    BEAM.with_borrow_mut(|beam| {
-        let found = beam.search(upper, lists, &codes.view(), &query, linking.ef);
-        prune::choose(codes, row, found, linking.chosen)
-    })
+    let found = nearest(upper, lists, codes, &query, linking.ef);
+    prune::choose(codes, row, &found, linking.chosen)
 }
 
 /// Cuts every list to the neighbours that it is to keep.

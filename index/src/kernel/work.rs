@@ -4,6 +4,7 @@
 
 use super::LINE;
 use super::int8::{Int8, Work};
+use super::prefetch::prefetch_line;
 
 /// Rows asked for before they are multiplied: enough to hide the way to memory, few enough to be in the L1 cache still.
 const ROWS_AHEAD: usize = 6;
@@ -33,7 +34,7 @@ impl Work for Listed<'_> {
         let start = |row: u32| self.codes.as_ptr().wrapping_add(row as usize * length);
         let prefetch = |row: u32| {
             for line in (0..length).step_by(LINE) {
-                I::prefetch(start(row).wrapping_add(line));
+                prefetch_line(start(row).wrapping_add(line).cast());
             }
         };
         self.rows.iter().take(ROWS_AHEAD).for_each(|row| prefetch(*row));
@@ -70,7 +71,7 @@ impl Work for InOrder<'_> {
         let rows = self.codes.chunks_exact(length);
         for (row, out) in rows.zip(self.out) {
             for line in (0..length).step_by(LINE) {
-                I::prefetch(row.as_ptr().wrapping_add(line + BYTES_AHEAD));
+                prefetch_line(row.as_ptr().wrapping_add(line + BYTES_AHEAD).cast());
             }
             // SAFETY: both hold `length` values.
             *out = unsafe { I::query_row(self.query.as_ptr(), row.as_ptr(), length) };

@@ -101,6 +101,12 @@ impl PreparedQuery {
         self.norm * codes.error + self.rest * MAX_CODE * (codes.dim as f32).sqrt()
     }
 
+    /// How many scales of a row its score is off by, as the standard deviation of what rounding leaves, which has
+    /// no direction.
+    pub(crate) fn deviation(&self, codes: &CodesView<'_>) -> f32 {
+        self.norm * codes.error / (codes.dim as f32).sqrt()
+    }
+
     /// How far the rounding of f32 sums may move a score, of the codes or exact.
     pub(crate) fn slack(&self, codes: &CodesView<'_>) -> f32 {
         (codes.dim as f32 / 8.0 + 64.0) * f32::EPSILON * (1.0 + self.norm)

@@ -6,31 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::kernel::{dot_f16_f16, dot_f16_f32};
 use crate::matrix::Matrix;
-use crate::testing::Noise;
-
-/// Unit vectors with a large common part, as encoders give.
-fn matrix(rows: usize, dim: usize, common: f32, seed: u64) -> Matrix {
-    let mut noise = Noise::new(seed);
-    let centre = noise.values(dim);
-    let mut vectors = Vec::new();
-    for _ in 0..rows {
-        let mut values = noise.values(dim);
-        values.iter_mut().zip(&centre).for_each(|(x, c)| *x += common * c);
-        let norm = values.iter().map(|x| x * x).sum::<f32>().sqrt();
-        vectors.extend(values.iter().map(|x| f16::from_f32(x / norm)));
-    }
-    Matrix {
-        ids: (0..rows as u64).collect(),
-        vectors,
-        dim,
-    }
-}
-
-fn unit(mut values: Vec<f32>) -> Vec<f32> {
-    let norm = values.iter().map(|x| x * x).sum::<f32>().sqrt();
-    values.iter_mut().for_each(|x| *x /= norm);
-    values
-}
+use crate::testing::{Noise, unit, unit_rows};
 
 /// Every row's score by codes, listed and in order.
 fn scores(codes: &CodesView<'_>, query: &[f32]) -> Vec<f32> {
@@ -53,7 +29,7 @@ proptest! {
     fn no_score_is_further_off_than_promised(
         rows in 1usize..300, dim in 1usize..200, common in 0.0f32..5.0, seed: u64, peak in 0.0f32..30.0,
     ) {
-        let matrix = matrix(rows, dim, common, seed);
+        let matrix = unit_rows(rows, dim, common, seed);
         let codes = Codes::new(&matrix).unwrap();
         let view = codes.view();
         let mut query = Noise::new(!seed).values(dim);
@@ -72,7 +48,7 @@ proptest! {
 
 #[test]
 fn scores_of_a_common_size_are_within_a_thousandth() {
-    let matrix = matrix(500, 512, 2.0, 1);
+    let matrix = unit_rows(500, 512, 2.0, 1);
     let codes = Codes::new(&matrix).unwrap();
     let view = codes.view();
     let query = unit(Noise::new(2).values(512));
@@ -123,7 +99,7 @@ fn degenerate_matrices() {
 
 #[test]
 fn rows_and_queries_that_are_not_as_they_should_be() {
-    let codes = Codes::new(&matrix(10, 8, 0.0, 3)).unwrap();
+    let codes = Codes::new(&unit_rows(10, 8, 0.0, 3)).unwrap();
     let mut prepared = PreparedQuery::default();
     prepared.prepare(&codes.view(), &[0.0; 8]);
     let mut scores = Vec::new();

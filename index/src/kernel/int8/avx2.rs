@@ -63,11 +63,6 @@ impl Int8 for Avx2 {
             total(sums)
         }
     }
-
-    #[inline(always)]
-    fn prefetch(line: *const i8) {
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line) }
-    }
 }
 
 /// Codes and query as with [`Avx2`]; the products of a pair are added to the sum in the same instruction (AVX-VNNI).
@@ -120,11 +115,6 @@ impl Int8 for AvxVnni {
             }
             total(sums)
         }
-    }
-
-    #[inline(always)]
-    fn prefetch(line: *const i8) {
-        Avx2::prefetch(line);
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::arch::x86_64::*;
 
-use super::avx2::Avx2;
 use super::{Int8, Work};
 use crate::kernel::LINE;
 
@@ -50,11 +49,6 @@ macro_rules! avx512 {
                     }
                     _mm512_reduce_add_epi32(_mm512_add_epi32(even, odd))
                 }
-            }
-
-            #[inline(always)]
-            fn prefetch(line: *const i8) {
-                Avx2::prefetch(line);
             }
         }
     };

@@ -3,6 +3,8 @@
 //! The query has 16 bits: int8 would be no faster where memory sets the pace, and would double the error of a score.
 //! Its values are so small that a whole sum fits i32 (see `quantize`); what overflows on the way wraps, and comes back.
 
+#![allow(unsafe_code, reason = "functions that take pointers, compiled for detected instructions")]
+
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -38,7 +40,4 @@ pub(super) trait Int8 {
     /// # Safety
     /// As of `query_row`.
     unsafe fn row_row(a: *const i8, b: *const i8, length: usize) -> i32;
-
-    /// Asks for a cache line that will be needed soon; any address will do.
-    fn prefetch(line: *const i8);
 }

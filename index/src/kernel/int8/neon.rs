@@ -51,14 +51,6 @@ impl Int8 for Neon {
             vaddvq_s32(vaddq_s32(sums[0], sums[1]))
         }
     }
-
-    #[inline(always)]
-    fn prefetch(line: *const i8) {
-        // The intrinsic is not stable yet.
-        unsafe {
-            asm!("prfm pldl1keep, [{line}]", line = in(reg) line, options(readonly, nostack, preserves_flags));
-        }
-    }
 }
 
 /// As [`Neon`], but for the product of two rows: four products and their sum in one instruction of Armv8.2.
@@ -105,10 +97,5 @@ impl Int8 for NeonDot {
             }
             vaddvq_s32(vaddq_s32(vaddq_s32(sums[0], sums[1]), vaddq_s32(sums[2], sums[3])))
         }
-    }
-
-    #[inline(always)]
-    fn prefetch(line: *const i8) {
-        Neon::prefetch(line);
     }
 }

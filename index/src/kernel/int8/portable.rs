@@ -35,7 +35,4 @@ impl Int8 for Portable {
         let products = a.iter().zip(b).map(|(x, y)| i32::from(*x) * i32::from(*y));
         products.fold(0, i32::wrapping_add)
     }
-
-    #[inline(always)]
-    fn prefetch(_: *const i8) {}
 }
