@@ -34,6 +34,7 @@ mod error;
 mod graph;
 mod kernel;
 mod matrix;
+mod quantize;
 mod reader;
 mod repair;
 mod replace;

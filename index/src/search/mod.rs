@@ -3,6 +3,7 @@
 mod exact;
 mod plan;
 pub(crate) mod recall;
+mod rerank;
 pub(crate) mod top;
 mod walk;
 
@@ -76,3 +77,6 @@ fn search_segment(sealed: &Sealed, query: &[f32], params: &SearchParams<'_>) -> 
     };
     walked.unwrap_or_else(|| exact::scan_sealed(sealed, query, k, filter))
 }
+
+#[cfg(test)]
+mod tests;
