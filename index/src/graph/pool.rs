@@ -106,7 +106,15 @@ mod tests {
         let mut pool = Pool::default();
         for _ in 0..2 {
             pool.begin(3);
-            for (score, row) in [(0.5, 1), (0.9, 2), (f32::NAN, 3), (0.1, 4), (0.7, 5), (0.2, 6), (0.5, 7)] {
+            for (score, row) in [
+                (0.5, 1),
+                (0.9, 2),
+                (f32::NAN, 3),
+                (0.1, 4),
+                (0.7, 5),
+                (0.2, 6),
+                (0.5, 7),
+            ] {
                 pool.push(score, row);
             }
             assert_eq!(rows(&pool), [2, 5, 1]);

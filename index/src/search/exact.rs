@@ -74,8 +74,7 @@ impl Scan<'_> {
         let mut found = Found::new(self);
         for first in range.clone().step_by(MAX_ROWS_AT_ONCE) {
             let count = MAX_ROWS_AT_ONCE.min(range.end - first);
-            let (Some(scores), Some(scales)) =
-                (scores.get_mut(..count), self.codes.scales.get(first..first + count))
+            let (Some(scores), Some(scales)) = (scores.get_mut(..count), self.codes.scales.get(first..first + count))
             else {
                 break;
             };
@@ -121,19 +120,15 @@ impl<'a> Found<'a> {
     }
 
     /// Takes those of some rows that may be among the best.
-    fn consider(
-        &mut self,
-        scores: &[f32],
-        scales: &[f32],
-        row: impl Fn(usize) -> u32,
-        admits: impl Fn(u32) -> bool,
-    ) {
+    fn consider(&mut self, scores: &[f32], scales: &[f32], row: impl Fn(usize) -> u32, admits: impl Fn(u32) -> bool) {
         let Scan { width, slack, .. } = *self.scan;
         self.floor = self.floor.max(self.scan.floor.get());
         let floor = self.floor;
         // Without a branch a row: nearly always there is none.
         let bounds = scores.iter().zip(scales);
-        let any = bounds.fold(false, |any, (score, scale)| any | (score + width * scale + slack >= floor));
+        let any = bounds.fold(false, |any, (score, scale)| {
+            any | (score + width * scale + slack >= floor)
+        });
         if !any {
             return;
         }

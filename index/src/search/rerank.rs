@@ -25,7 +25,11 @@ pub(super) fn rerank(
         prefetch(vector(vectors, query.len(), next.id));
     }
     for candidate in candidates {
-        if top.is_full() && top.worst().is_none_or(|worst: &Scored<ItemId>| candidate.score < worst.score) {
+        if top.is_full()
+            && top
+                .worst()
+                .is_none_or(|worst: &Scored<ItemId>| candidate.score < worst.score)
+        {
             break;
         }
         if let Some(next) = ahead.next() {

@@ -35,9 +35,7 @@ fn record(directory: &Path, matrix: &Matrix, graph: Option<&Graph>) -> SegmentRe
         checksum: segment::write(directory, "test.seg", matrix, graph).unwrap(),
         items: matrix.ids.len() as u64,
         graph: graph.is_some(),
-        first: matrix.ids.first().copied().unwrap_or_default(),
-        last: matrix.ids.last().copied().unwrap_or_default(),
-        recall: Vec::new(),
+        ..SegmentRecord::default()
     }
 }
 
@@ -76,7 +74,10 @@ fn linked(matrix: &Matrix) -> Graph {
         let mut near = Top::new(14);
         for other in (0..rows).filter(|other| *other != row) {
             let score = dot_f16_f16(vector(row), vector(other));
-            near.push(Scored { score, id: other as u32 });
+            near.push(Scored {
+                score,
+                id: other as u32,
+            });
         }
         let mut list: Vec<u32> = near.into_sorted().iter().map(|hit| hit.id).collect();
         list.push(((row + 1) % rows) as u32);
@@ -131,7 +132,11 @@ fn scans_on_several_threads_answer_as_one() {
         for (k, step) in [(10, 1), (10_000, 1), (10, 40), (1000, 40)] {
             let filter = every(step, 60_000 / step);
             let scan = || sorted(scan_sealed(&sealed, &query, k, Some(&filter)));
-            assert_eq!(pool.install(scan), truth(&matrix, &sealed, &query, k, Some(&filter)), "{k} {step}");
+            assert_eq!(
+                pool.install(scan),
+                truth(&matrix, &sealed, &query, k, Some(&filter)),
+                "{k} {step}"
+            );
         }
     }
 }
@@ -145,7 +150,10 @@ fn a_walk_finds_nearly_all_with_their_exact_scores() {
         let query = unit(Noise::new(100 + seed).values(8));
         let walked = sorted(walk_graph(&sealed, &query, 10, 100, None).unwrap());
         let all = truth(&matrix, &sealed, &query, 1_500, None);
-        assert!(walked.iter().all(|hit| all.contains(hit)), "scores are those of the vectors");
+        assert!(
+            walked.iter().all(|hit| all.contains(hit)),
+            "scores are those of the vectors"
+        );
         assert!(walked.is_sorted_by(|a, b| a.1 > b.1 || a.1 == b.1 && a.0 < b.0));
         found += walked.iter().filter(|hit| all[..10].contains(hit)).count();
         stable += usize::from(sorted(walk_graph(&sealed, &query, 5, 100, None).unwrap()) == walked[..5]);
@@ -167,7 +175,11 @@ fn a_walk_finds_only_rows_that_hold_and_are_admitted() {
             let walked = sorted(walk_graph(&sealed, &query, 10, 100, Some(&filter)).unwrap());
             let truth = truth(&matrix, &sealed, &query, 10, Some(&filter));
             found += walked.iter().filter(|hit| truth.contains(hit)).count();
-            assert!(walked.iter().all(|(id, _)| filter.contains(*id) && sealed.row(*id).is_some()));
+            assert!(
+                walked
+                    .iter()
+                    .all(|(id, _)| filter.contains(*id) && sealed.row(*id).is_some())
+            );
         }
         assert!(found >= 90, "{found} of 100 of one in {step}");
     }
@@ -206,7 +218,10 @@ fn a_walk_that_finds_fewer_than_asked_for_says_so() {
     assert!(walk_graph(&whole, &query, 299, 10, None).is_some());
     assert!(walk_graph(&whole, &query, 300, 300, None).is_none());
     let even = (0..600).step_by(2).collect();
-    assert!(walk_graph(&whole, &query, 5, 300, Some(&even)).is_none(), "no id is even");
+    assert!(
+        walk_graph(&whole, &query, 5, 300, Some(&even)).is_none(),
+        "no id is even"
+    );
     graph.level0.fill(NONE);
     let (_directory, cut) = sealed(&matrix, Some(&graph), &[]);
     assert!(walk_graph(&cut, &query, 2, 10, None).is_none());

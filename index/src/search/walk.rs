@@ -38,28 +38,33 @@ pub(super) fn walk_graph(
 ) -> Option<Top<ItemId>> {
     let (ids, codes) = (sealed.segment.ids(), sealed.segment.codes());
     let graph = sealed.segment.graph()?;
-    SCRATCH.with_borrow_mut(|Scratch { walker, query: prepared }| {
-        prepared.prepare(&codes, query);
-        let scorer = ByCodes { codes, query: prepared };
-        walker.begin(codes.rows(), ef.max(k));
-        walker.descend(&graph, &scorer);
-        if filter.is_none() && sealed.dead.len() == 0 {
-            walker.walk(&graph, &scorer);
-        } else {
-            walker.walk_admitted(&graph, &scorer, |row| {
-                let id = ids.get(row as usize);
-                !sealed.dead.contains(row as usize) && id.is_some_and(|id| admits(filter, *id))
-            });
-        }
-        let margin = DEVIATIONS * prepared.deviation(&codes);
-        let candidates = walker.pool().iter().map(|candidate| {
-            let scale = codes.scales.get(candidate.id as usize).copied().unwrap_or_default();
-            Scored {
-                score: candidate.score + margin * scale,
-                id: candidate.id,
+    SCRATCH.with_borrow_mut(
+        |Scratch {
+             walker,
+             query: prepared,
+         }| {
+            prepared.prepare(&codes, query);
+            let scorer = ByCodes { codes, query: prepared };
+            walker.begin(codes.rows(), ef.max(k));
+            walker.descend(&graph, &scorer);
+            if filter.is_none() && sealed.dead.len() == 0 {
+                walker.walk(&graph, &scorer);
+            } else {
+                walker.walk_admitted(&graph, &scorer, |row| {
+                    let id = ids.get(row as usize);
+                    !sealed.dead.contains(row as usize) && id.is_some_and(|id| admits(filter, *id))
+                });
             }
-        });
-        let top = rerank(sealed, query, k, candidates);
-        top.is_full().then_some(top)
-    })
+            let margin = DEVIATIONS * prepared.deviation(&codes);
+            let candidates = walker.pool().iter().map(|candidate| {
+                let scale = codes.scales.get(candidate.id as usize).copied().unwrap_or_default();
+                Scored {
+                    score: candidate.score + margin * scale,
+                    id: candidate.id,
+                }
+            });
+            let top = rerank(sealed, query, k, candidates);
+            top.is_full().then_some(top)
+        },
+    )
 }

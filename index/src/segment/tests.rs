@@ -50,9 +50,7 @@ fn written(directory: &Path, matrix: &Matrix, graph: Option<&Graph>) -> SegmentR
         checksum: write(directory, NAME, matrix, graph).unwrap(),
         items: matrix.ids.len() as u64,
         graph: graph.is_some(),
-        first: matrix.ids.first().copied().unwrap_or_default(),
-        last: matrix.ids.last().copied().unwrap_or_default(),
-        recall: Vec::new(),
+        ..SegmentRecord::default()
     }
 }
 
@@ -79,7 +77,10 @@ fn what_is_written_is_read() {
         assert_eq!(view.level0, graph.level0);
         for (place, level) in view.upper.iter().enumerate() {
             let truth = graph.upper.get(place).cloned().unwrap_or_default();
-            assert_eq!((level.nodes, level.neighbours), (&truth.nodes[..], &truth.neighbours[..]));
+            assert_eq!(
+                (level.nodes, level.neighbours),
+                (&truth.nodes[..], &truth.neighbours[..])
+            );
         }
     }
 }
@@ -95,7 +96,11 @@ fn the_format_is_as_it_was() {
     if std::env::var_os("GOLDEN").is_some_and(|value| value == "write") {
         fs::write(&golden, &bytes).unwrap();
     }
-    assert!(bytes == fs::read(&golden).unwrap(), "the file differs from {}", golden.display());
+    assert!(
+        bytes == fs::read(&golden).unwrap(),
+        "the file differs from {}",
+        golden.display()
+    );
 }
 
 #[test]

@@ -92,13 +92,7 @@ impl Body {
         })
     }
 
-    fn write_sections(
-        &mut self,
-        layout: &Layout,
-        matrix: &Matrix,
-        codes: &Codes,
-        graph: Option<&Graph>,
-    ) -> Result<()> {
+    fn write_sections(&mut self, layout: &Layout, matrix: &Matrix, codes: &Codes, graph: Option<&Graph>) -> Result<()> {
         let codes = codes.view();
         self.put_all(&matrix.ids, |id| id.to_le_bytes())?;
         self.pad_to(layout.mean.start)?;

@@ -3,7 +3,10 @@
 //! The query has 16 bits: int8 would be no faster where memory sets the pace, and would double the error of a score.
 //! Its values are so small that a whole sum fits i32 (see `quantize`); what overflows on the way wraps, and comes back.
 
-#![allow(unsafe_code, reason = "functions that take pointers, compiled for detected instructions")]
+#![allow(
+    unsafe_code,
+    reason = "functions that take pointers, compiled for detected instructions"
+)]
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx2;
