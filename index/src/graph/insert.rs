@@ -16,6 +16,9 @@ use crate::error::Result;
 use crate::matrix::Matrix;
 use crate::quantize::Codes;
 
+/// Lists settled between two questions whether the graph is still wanted.
+const CHECKED: u32 = 1024;
+
 /// How rows are linked.
 #[derive(Clone, Copy)]
 pub(super) struct Linking {
@@ -82,6 +85,14 @@ fn choose(
 }
 
 /// Cuts every list to the neighbours that it is to keep.
-pub(super) fn settle(lists: &mut Lists, codes: &Codes, kept: usize) {
-    lists.rewrite(|row, neighbours| (neighbours.len() > kept).then(|| prune::prune(codes, row, neighbours, kept)));
+///
+/// # Errors
+/// [`IndexError::Cancelled`](crate::IndexError::Cancelled).
+pub(super) fn settle(lists: &mut Lists, codes: &Codes, kept: usize, steps: &Steps<'_>) -> Result<()> {
+    lists.rewrite(|row, neighbours| {
+        if row.is_multiple_of(CHECKED) {
+            steps.check()?;
+        }
+        Ok((neighbours.len() > kept).then(|| prune::prune(codes, row, neighbours, kept)))
+    })
 }
