@@ -2,7 +2,7 @@
 //!
 //! Rows are inserted in batches (Manohar et al., ParlayANN, 2024): those of a batch are searched for side by side in
 //! lists that do not change meanwhile, and then linked. So no list needs a lock, and the outcome does not depend on
-//! the threads.
+//! which thread is first.
 
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
