@@ -45,7 +45,7 @@ pub(crate) fn unit_rows(rows: usize, dim: usize, common: f32, seed: u64) -> Matr
     }
 }
 
-/// The vector scaled to length 1.
+/// A vector of length 1 in the direction of `values`.
 pub(crate) fn unit(mut values: Vec<f32>) -> Vec<f32> {
     let norm = values.iter().map(|x| x * x).sum::<f32>().sqrt();
     values.iter_mut().for_each(|x| *x /= norm);

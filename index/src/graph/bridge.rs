@@ -2,8 +2,7 @@
 //!
 //! The rows nearest to a text are often far from one another, so that a graph which joins each row to its own nearest
 //! leads to some of them by long ways round (Chen et al., RoarGraph, VLDB 2024). Training queries show where: the rows
-//! nearest to one are joined by the shortest edges that make them one component (in the spirit of NGFix, Ye et al.,
-//! SIGMOD 2025).
+//! nearest to one are joined by the shortest edges that make them one component, in the spirit of NGFix.
 
 use rayon::prelude::*;
 

@@ -33,7 +33,7 @@ const STRIDE: usize = 32;
 const BATCHES: usize = 50;
 
 const LINKING: Linking = Linking {
-    ef: 60,
+    ef: 100,
     chosen: 16,
     most: 48,
     kept: 24,
@@ -62,11 +62,13 @@ pub(crate) struct Built {
 /// [`IndexError::Corrupt`] when a stored vector is not of unit length, [`IndexError::Cancelled`],
 /// [`IndexError::Graph`] when there are too many rows or `hnsw_rs` fails.
 pub(crate) fn build(matrix: &Matrix, options: &BuildOptions<'_>) -> Result<Built> {
-    check(matrix)?;
     let rows = matrix.ids.len();
-    let queries = queries(options.training.unwrap_or_default(), matrix.dim);
+    // Following a query costs as much as inserting a row, so that more queries than rows are not worth it.
+    let queries = queries(options.training.unwrap_or_default(), matrix.dim, rows);
     let steps = Steps::new((rows + queries.len()) as u64, options.progress, options.cancelled);
 
+    steps.check()?;
+    check(matrix)?;
     let codes = Codes::new(matrix)?;
     let order = shuffled(rows as u32);
     let (sample, rest) = order.split_at((rows / SAMPLE_SHARE).max(SAMPLE_MIN).min(rows));
@@ -79,9 +81,10 @@ pub(crate) fn build(matrix: &Matrix, options: &BuildOptions<'_>) -> Result<Built
         link(&mut lists, matrix, &codes, &graph.view(), batch, &LINKING, &steps)?;
         linked += batch.len();
     }
-    settle(&mut lists, &codes, LINKING.kept);
+    settle(&mut lists, &codes, LINKING.kept, &steps)?;
     repair::add_incoming(&mut lists, STRIDE);
     let unreached = repair::link_unreached(&mut lists, matrix, &codes, &graph.view(), STRIDE);
+    steps.check()?;
     bridge(&mut lists, &codes, &graph.view(), &queries, &BRIDGING, &steps)?;
     (graph.stride, graph.level0) = lists.into_level();
     Ok(Built { graph, unreached })
@@ -120,14 +123,15 @@ fn lists_of_sample(graph: &Graph, rows: usize) -> Lists {
     lists
 }
 
-/// The training queries that are unit vectors. Those that lie side by side in a label bank are often alike; bridging
-/// sees more of what earlier ones did when they are mixed.
-fn queries(training: &[f32], dim: usize) -> Vec<&[f32]> {
+/// The training queries that are unit vectors, or `most` of them, mixed: those that lie side by side in a label bank are
+/// often alike, and would not see what the others of their batch do.
+fn queries(training: &[f32], dim: usize, most: usize) -> Vec<&[f32]> {
     let rows: Vec<&[f32]> = training.chunks_exact(dim.max(1)).collect();
     let mixed = shuffled(rows.len() as u32).into_iter();
     mixed
         .filter_map(|row| rows.get(row as usize).copied())
         .filter(|query| is_unit(dot_f32_f32(query, query)))
+        .take(most)
         .collect()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Rows are inserted in batches (Manohar et al., ParlayANN, 2024): those of a batch are searched for side by side in
 //! lists that do not change meanwhile, and then linked. So no list needs a lock, and the outcome does not depend on
-//! the threads.
+//! which thread is first.
 
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
@@ -15,6 +15,9 @@ use super::steps::Steps;
 use crate::error::Result;
 use crate::matrix::Matrix;
 use crate::quantize::Codes;
+
+/// Lists settled between two questions whether the graph is still wanted.
+const CHECKED: u32 = 1024;
 
 /// How rows are linked.
 #[derive(Clone, Copy)]
@@ -82,6 +85,14 @@ fn choose(
 }
 
 /// Cuts every list to the neighbours that it is to keep.
-pub(super) fn settle(lists: &mut Lists, codes: &Codes, kept: usize) {
-    lists.rewrite(|row, neighbours| (neighbours.len() > kept).then(|| prune::prune(codes, row, neighbours, kept)));
+///
+/// # Errors
+/// [`IndexError::Cancelled`](crate::IndexError::Cancelled).
+pub(super) fn settle(lists: &mut Lists, codes: &Codes, kept: usize, steps: &Steps<'_>) -> Result<()> {
+    lists.rewrite(|row, neighbours| {
+        if row.is_multiple_of(CHECKED) {
+            steps.check()?;
+        }
+        Ok((neighbours.len() > kept).then(|| prune::prune(codes, row, neighbours, kept)))
+    })
 }

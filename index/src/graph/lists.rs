@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::error::Result;
 use crate::segment::format::NONE;
 
 /// Places in a line of the cache.
@@ -104,16 +105,18 @@ impl Lists {
             });
     }
 
-    /// Replaces each list by what `choose` makes of it.
-    pub(super) fn rewrite(&mut self, choose: impl Fn(u32, &[u32]) -> Option<Vec<u32>> + Sync) {
-        self.places
-            .par_chunks_mut(self.stride)
-            .enumerate()
-            .for_each(|(row, places)| {
-                if let Some(chosen) = choose(row as u32, used(places)) {
-                    fill(places, &chosen);
-                }
-            });
+    /// Replaces lists by what `choose` makes of them; none leaves a list as it is.
+    ///
+    /// # Errors
+    /// The first error of `choose`; some lists are replaced then, and others not.
+    pub(super) fn rewrite(&mut self, choose: impl Fn(u32, &[u32]) -> Result<Option<Vec<u32>>> + Sync) -> Result<()> {
+        let lists = self.places.par_chunks_mut(self.stride).enumerate();
+        lists.try_for_each(|(row, places)| {
+            if let Some(chosen) = choose(row as u32, used(places))? {
+                fill(places, &chosen);
+            }
+            Ok(())
+        })
     }
 
     /// The lists with as many places as the longest needs, in whole lines of the cache: stride and neighbours.

@@ -15,7 +15,7 @@ mod visited;
 
 pub(crate) use build::{BuildOptions, Built, build};
 pub(crate) use pool::MAX_ROWS;
-pub(crate) use search::{ByCodes, Walker, search};
+pub(crate) use search::{ByCodes, Walker};
 
 use crate::segment::format::LEVELS;
 

@@ -2,12 +2,10 @@
 
 use std::collections::BinaryHeap;
 
-use half::f16;
-
 use super::GraphView;
 use super::pool::Pool;
 use super::visited::Visited;
-use crate::kernel::{dot_f16_f32, prefetch};
+use crate::kernel::prefetch;
 use crate::quantize::{CodesView, PreparedQuery};
 use crate::search::top::Scored;
 use crate::segment::format::NONE;
@@ -40,24 +38,6 @@ pub(crate) struct ByCodes<'a> {
 impl Scorer for ByCodes<'_> {
     fn score(&self, rows: &[u32], scores: &mut Vec<f32>) {
         self.query.score_listed(&self.codes, rows, scores);
-    }
-}
-
-/// Scores by vectors.
-struct ByVectors<'a> {
-    vectors: &'a [f16],
-    query: &'a [f32],
-}
-
-impl Scorer for ByVectors<'_> {
-    fn score(&self, rows: &[u32], scores: &mut Vec<f32>) {
-        let score = |row: &u32| {
-            let start = *row as usize * self.query.len();
-            let vector = self.vectors.get(start..start + self.query.len());
-            dot_f16_f32(vector.unwrap_or_default(), self.query)
-        };
-        scores.clear();
-        scores.extend(rows.iter().map(score));
     }
 }
 
@@ -188,20 +168,4 @@ impl Links for GraphView<'_> {
     fn prefetch(&self, row: u32) {
         prefetch(self.neighbours(row));
     }
-}
-
-/// The up to `ef` best rows that the graph leads to and `admits` accepts, best first, by the vectors themselves.
-pub(crate) fn search(
-    graph: &GraphView<'_>,
-    vectors: &[f16],
-    query: &[f32],
-    ef: usize,
-    admits: impl Fn(u32) -> bool,
-) -> Vec<Scored<u32>> {
-    let mut walker = Walker::default();
-    let scorer = ByVectors { vectors, query };
-    walker.begin(vectors.len() / query.len().max(1), ef);
-    walker.descend(graph, &scorer);
-    walker.walk_admitted(graph, &scorer, admits);
-    walker.pool().iter().collect()
 }

@@ -2,9 +2,12 @@
 
 use half::f16;
 
+use super::search::Scorer;
 use super::*;
 use crate::error::IndexError;
+use crate::kernel::dot_f16_f32;
 use crate::matrix::Matrix;
+use crate::search::top::Scored;
 use crate::segment::format::NONE;
 use crate::testing::{unit, unit_rows};
 
@@ -12,6 +15,40 @@ const DIM: usize = 16;
 
 fn matrix(rows: usize, seed: u64) -> Matrix {
     unit_rows(rows, DIM, 0.0, seed)
+}
+
+/// Scores by vectors.
+struct ByVectors<'a> {
+    vectors: &'a [f16],
+    query: &'a [f32],
+}
+
+impl Scorer for ByVectors<'_> {
+    fn score(&self, rows: &[u32], scores: &mut Vec<f32>) {
+        let score = |row: &u32| {
+            let start = *row as usize * self.query.len();
+            let vector = self.vectors.get(start..start + self.query.len());
+            dot_f16_f32(vector.unwrap_or_default(), self.query)
+        };
+        scores.clear();
+        scores.extend(rows.iter().map(score));
+    }
+}
+
+/// The up to `ef` best rows that the graph leads to and `admits` accepts, best first, by the vectors themselves.
+fn search(
+    graph: &GraphView<'_>,
+    vectors: &[f16],
+    query: &[f32],
+    ef: usize,
+    admits: impl Fn(u32) -> bool,
+) -> Vec<Scored<u32>> {
+    let mut walker = Walker::default();
+    let scorer = ByVectors { vectors, query };
+    walker.begin(vectors.len() / query.len().max(1), ef);
+    walker.descend(graph, &scorer);
+    walker.walk_admitted(graph, &scorer, admits);
+    walker.pool().iter().collect()
 }
 
 fn options<'a>() -> BuildOptions<'a> {

@@ -35,9 +35,7 @@ fn record(directory: &Path, matrix: &Matrix, graph: Option<&Graph>) -> SegmentRe
         checksum: segment::write(directory, "test.seg", matrix, graph).unwrap(),
         items: matrix.ids.len() as u64,
         graph: graph.is_some(),
-        first: matrix.ids.first().copied().unwrap_or_default(),
-        last: matrix.ids.last().copied().unwrap_or_default(),
-        recall: Vec::new(),
+        ..SegmentRecord::default()
     }
 }
 

@@ -50,9 +50,7 @@ fn written(directory: &Path, matrix: &Matrix, graph: Option<&Graph>) -> SegmentR
         checksum: write(directory, NAME, matrix, graph).unwrap(),
         items: matrix.ids.len() as u64,
         graph: graph.is_some(),
-        first: matrix.ids.first().copied().unwrap_or_default(),
-        last: matrix.ids.last().copied().unwrap_or_default(),
-        recall: Vec::new(),
+        ..SegmentRecord::default()
     }
 }
 
