@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
-from common.serving import answers_alone, serve, version
+from common.serving import Unavailable, answers_alone, processor_has, serve, version
 
 M = 16
 EF_CONSTRUCTION = 200
@@ -162,6 +162,10 @@ class Glass(Engine):
 
     packages = ("glassppy",)
 
+    def __init__(self) -> None:
+        if not processor_has("avx512f"):
+            raise Unavailable("its packages need AVX-512, which this processor lacks")
+
     def build(self, base: np.ndarray, threads: int) -> None:
         import glassppy
 
@@ -190,6 +194,8 @@ class Svs(Engine):
     parts = ("config", "graph", "data")
 
     def __init__(self, bits: tuple[int, int] | None = None) -> None:
+        if bits and "GenuineIntel" not in Path("/proc/cpuinfo").read_text():
+            raise Unavailable("it computes with LVQ's codes on Intel's processors alone")
         self.bits = bits
 
     def build(self, base: np.ndarray, threads: int) -> None:
