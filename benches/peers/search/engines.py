@@ -1,6 +1,6 @@
 """The peers, each a program that speaks the protocol of README.md: `python engines.py ENGINE`.
 
-An index lies in the working directory. All graphs have M 16 (32 neighbours at the lowest level) and ef construction 200.
+An index lies in the working directory. Graphs have M 16 (32 neighbours at the lowest level) and ef construction 200.
 """
 
 import json

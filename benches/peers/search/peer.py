@@ -46,8 +46,8 @@ class Peer(Program):
         """MiB of memory that the program holds: all, and of these what is mapped from files."""
         assert self.process
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        values = {line.split(":")[0]: int(line.split()[1]) // 1024 for line in lines if line.startswith(("VmRSS", "Rss"))}
-        return {"all": values["VmRSS"], "files": values["RssFile"]}
+        sizes = {line.split(":")[0]: int(line.split()[1]) // 1024 for line in lines if line.endswith(" kB")}
+        return {"all": sizes["VmRSS"], "files": sizes["RssFile"]}
 
 
 @dataclass

@@ -11,11 +11,10 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 import plot
 import report
+from common.reporting import machine, progress
 from contest import Pace, measure_all, prepare
 from lineup import lineup
 from sets import SearchSet
-
-from common.reporting import machine, progress
 
 HERE = Path(__file__).resolve().parent
 
