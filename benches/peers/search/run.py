@@ -29,6 +29,8 @@ def measure_set(directory: Path, options: argparse.Namespace) -> dict[str, Any] 
     if options.build_only:
         return None
     results = measure_all(results, measured, work, Pace(options.rounds, options.patience), notes)
+    if not results:
+        sys.exit("no engine could take part: " + "; ".join(notes))
     return report.set_results(measured, results, versions, notes)
 
 
