@@ -8,9 +8,10 @@ use crate::error::{IndexError, Result};
 use crate::matrix::check_unit;
 use crate::reader::Index;
 use crate::store::codec::{
-    Counters, ItemRecord, KeyRecord, SpaceRecord, decode_tombstones, encode_tombstones, encode_vector,
+    Counters, ItemRecord, KeyRecord, Record, SegmentRecord, SpaceRecord, decode_tombstones, encode_tombstones,
+    encode_vector,
 };
-use crate::store::{Cf, Changes, View, keys};
+use crate::store::{Cf, Changes, Store, View, keys};
 use crate::types::{CommitSummary, FailureRecord, FileRecord, ItemId, RootId, Space, SpaceId};
 use crate::writer::{Writer, check_fingerprint};
 
@@ -33,10 +34,17 @@ pub struct Batch<'w> {
 struct SpaceChanges {
     record: SpaceRecord,
     counters: Counters,
-    /// Loaded when the first sealed item is deleted or replaced.
-    tombstones: Option<RoaringTreemap>,
-    /// Whether any vector changed.
-    touched: bool,
+    /// Of each segment; loaded when the first sealed item is deleted or replaced.
+    tombstones: Option<Vec<Tombstones>>,
+    /// Items that were written or deleted.
+    touched: RoaringTreemap,
+}
+
+/// The items that a segment may have and that no longer hold.
+struct Tombstones {
+    segment: SegmentRecord,
+    ids: RoaringTreemap,
+    changed: bool,
 }
 
 impl<'w> Batch<'w> {
@@ -74,7 +82,7 @@ impl<'w> Batch<'w> {
         };
         self.changes.put_record(Cf::Items, stored_key, &record)?;
         self.changes.put(Cf::Vectors, stored_key, encode_vector(vector));
-        self.space(space.id)?.touched = true;
+        self.space(space.id)?.touched.insert(id);
         self.summary.items_written += 1;
         Ok(id)
     }
@@ -185,21 +193,22 @@ impl<'w> Batch<'w> {
                 self.delete_item(space, id)?;
             }
         }
-        let mut touched = Vec::new();
+        self.spaces.retain(|_, space| !space.touched.is_empty());
         for (id, space) in &mut self.spaces {
-            if !space.touched {
-                continue;
-            }
-            touched.push(*id);
             space.counters.revision += 1;
             self.changes
                 .put_record(Cf::Meta, keys::counters(*id), &space.counters)?;
-            if let Some(tombstones) = &space.tombstones {
-                self.changes
-                    .put(Cf::Segments, keys::tombstones(*id), encode_tombstones(tombstones)?);
+            for Tombstones { segment, ids, changed } in space.tombstones.iter().flatten() {
+                if *changed {
+                    let key = keys::tombstones(*id, &segment.name);
+                    self.changes.put(Cf::Segments, key, encode_tombstones(ids)?);
+                }
             }
         }
-        self.index().write(&self.changes, touched)?;
+        self.index().write(&self.changes, self.spaces.keys().copied())?;
+        for (id, space) in self.spaces {
+            self.writer.note_touched(id, &space.touched);
+        }
         Ok(self.summary)
     }
 
@@ -247,7 +256,7 @@ impl<'w> Batch<'w> {
                     record,
                     counters,
                     tombstones: None,
-                    touched: false,
+                    touched: RoaringTreemap::new(),
                 }))
             }
         }
@@ -282,15 +291,17 @@ impl<'w> Batch<'w> {
         Ok(())
     }
 
-    /// Marks an item's sealed vector as no longer holding.
+    /// Marks an item's sealed vector as no longer holding, in every segment that may have one: which of them has it
+    /// is for their files to say, and those may be damaged.
     fn bury(&mut self, space: SpaceId, id: ItemId) -> Result<()> {
         if self.space(space)?.tombstones.is_none() {
-            let stored = self.index().store().get(Cf::Segments, &keys::tombstones(space))?;
-            let loaded = stored.map(|bytes| decode_tombstones(&bytes)).transpose()?;
-            self.space(space)?.tombstones = Some(loaded.unwrap_or_default());
+            let loaded = Tombstones::load(self.index().store(), space)?;
+            self.space(space)?.tombstones = Some(loaded);
         }
-        if let Some(tombstones) = &mut self.space(space)?.tombstones {
-            tombstones.insert(id);
+        for tombstones in self.space(space)?.tombstones.iter_mut().flatten() {
+            if tombstones.segment.may_hold(id) {
+                tombstones.changed |= tombstones.ids.insert(id);
+            }
         }
         Ok(())
     }
@@ -318,7 +329,7 @@ impl<'w> Batch<'w> {
         self.changes.delete(Cf::Keys, keys::item_key(space, &record.key));
         let changed = self.space(space)?;
         changed.counters.items = changed.counters.items.saturating_sub(1);
-        changed.touched = true;
+        changed.touched.insert(id);
         self.summary.items_deleted += 1;
         Ok(true)
     }
@@ -328,5 +339,22 @@ impl<'w> Batch<'w> {
         self.changes
             .delete(Cf::ItemFiles, keys::item_file(old.space, old.item, root, rel));
         self.abandoned.insert((old.space, old.item));
+    }
+}
+
+impl Tombstones {
+    /// Of every segment of a space.
+    fn load(store: &Store, space: SpaceId) -> Result<Vec<Self>> {
+        let records = store.scan(Cf::Segments, &keys::segment(space, ""));
+        let load = |segment: SegmentRecord| {
+            let stored = store.get(Cf::Segments, &keys::tombstones(space, &segment.name))?;
+            let ids = stored.map(|bytes| decode_tombstones(&bytes)).transpose()?;
+            Ok(Self {
+                segment,
+                ids: ids.unwrap_or_default(),
+                changed: false,
+            })
+        };
+        records.map(|_, value| load(SegmentRecord::decode(value)?)).collect()
     }
 }

@@ -114,6 +114,9 @@ pub enum IndexError {
         /// What went wrong.
         reason: String,
     },
+    /// The caller asked to stop.
+    #[error("cancelled")]
+    Cancelled,
     /// RocksDB reported an error.
     #[error("the database failed to {action}: {detail}; check free space and permissions of the library directory")]
     Database {

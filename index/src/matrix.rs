@@ -4,7 +4,7 @@ use half::f16;
 
 use crate::error::{IndexError, Result};
 use crate::kernel;
-use crate::store::codec::{Counters, decode_vector};
+use crate::store::codec::decode_vector;
 use crate::store::{Cf, Store, keys};
 use crate::types::{ItemId, SpaceId};
 
@@ -18,17 +18,25 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
-    /// All vectors of a space.
-    pub(crate) fn load(store: &Store, space: SpaceId, dim: usize, counters: &Counters) -> Result<Self> {
+    /// The vectors of a space whose ids are wanted; about `expected` of them.
+    pub(crate) fn load_where(
+        store: &Store,
+        space: SpaceId,
+        dim: usize,
+        expected: u64,
+        wanted: impl Fn(ItemId) -> bool,
+    ) -> Result<Self> {
         let mut matrix = Self { dim, ..Self::default() };
-        // A counter may be damaged, so that there is no such memory: then the matrix grows as it is read.
-        let values = usize::try_from(counters.items).unwrap_or_default().saturating_mul(dim);
+        // The number may come from damaged records, so that there is no such memory: then the matrix grows as it is read.
+        let values = usize::try_from(expected).unwrap_or_default().saturating_mul(dim);
         let _ = matrix.vectors.try_reserve(values);
         let mut scan = store.scan(Cf::Vectors, &keys::space(space));
         while let Some((key, value)) = scan.advance()? {
             let (_, id) = keys::parse_item(key)?;
-            decode_vector(value, dim, &mut matrix.vectors)?;
-            matrix.ids.push(id);
+            if wanted(id) {
+                decode_vector(value, dim, &mut matrix.vectors)?;
+                matrix.ids.push(id);
+            }
         }
         Ok(matrix)
     }
@@ -38,19 +46,32 @@ impl Matrix {
         let mut wanted = Vec::new();
         let mut scan = store.scan(Cf::Unsealed, &keys::space(space));
         while let Some((key, _)) = scan.advance()? {
-            let (space, id) = keys::parse_item(key)?;
-            wanted.push(keys::item(space, id));
+            let (_, id) = keys::parse_item(key)?;
+            wanted.push(id);
         }
+        let matrix = Self::load_ids(store, space, dim, &wanted)?;
+        if matrix.ids.len() < wanted.len() {
+            let missing = wanted.iter().find(|id| matrix.ids.binary_search(id).is_err());
+            let detail = format_args!("item {} has none", missing.copied().unwrap_or_default());
+            return Err(IndexError::corrupt("vector", detail));
+        }
+        Ok(matrix)
+    }
+
+    /// The vectors of these items, whose ids ascend; items that are not there are left out.
+    pub(crate) fn load_ids(store: &Store, space: SpaceId, dim: usize, ids: &[ItemId]) -> Result<Self> {
+        let wanted: Vec<_> = ids.iter().map(|id| keys::item(space, *id)).collect();
         let mut matrix = Self {
-            ids: Vec::new(),
-            vectors: Vec::with_capacity(wanted.len() * dim),
+            ids: Vec::with_capacity(ids.len()),
+            vectors: Vec::with_capacity(ids.len().saturating_mul(dim)),
             dim,
         };
         store.get_many(Cf::Vectors, &wanted, |key, value| {
-            let (_, id) = keys::parse_item(key)?;
-            let value = value.ok_or_else(|| IndexError::corrupt("vector", format_args!("item {id} has none")))?;
-            decode_vector(value, dim, &mut matrix.vectors)?;
-            matrix.ids.push(id);
+            if let Some(value) = value {
+                let (_, id) = keys::parse_item(key)?;
+                decode_vector(value, dim, &mut matrix.vectors)?;
+                matrix.ids.push(id);
+            }
             Ok(())
         })?;
         Ok(matrix)

@@ -217,6 +217,21 @@ impl Index {
         search::search(&*self.view(space)?, query, params)
     }
 
+    /// [`Index::search`] for each of several queries, on all cores.
+    ///
+    /// # Errors
+    /// As of [`Index::search`], for any of the queries.
+    pub fn search_many<Q: AsRef<[f32]> + Sync>(
+        &self,
+        space: SpaceId,
+        queries: &[Q],
+        params: &SearchParams<'_>,
+    ) -> Result<Vec<Vec<Hit>>> {
+        let view = self.view(space)?;
+        let search = |query: &Q| search::search(&view, query.as_ref(), params);
+        queries.par_iter().map(search).collect()
+    }
+
     /// What [`Index::search`] would do, and why.
     ///
     /// # Errors
@@ -228,6 +243,14 @@ impl Index {
     /// What went wrong without changing any answer, such as a damaged segment file: for people, each once.
     pub fn warnings(&self) -> Vec<String> {
         lock(&self.inner.warnings).clone()
+    }
+
+    /// Notes what changes no answer.
+    pub(crate) fn warn(&self, warning: &str) {
+        let mut warnings = lock(&self.inner.warnings);
+        if !warnings.iter().any(|known| known == warning) {
+            warnings.push(warning.to_owned());
+        }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -246,12 +269,7 @@ impl Index {
         }
         let _gate = self.inner.gate.read().unwrap_or_else(PoisonError::into_inner);
         let view = Arc::new(SpaceView::load(&self.inner.store, &self.inner.dir, space)?);
-        if let Some(problem) = &view.shape.problem {
-            let mut warnings = lock(&self.inner.warnings);
-            if !warnings.contains(problem) {
-                warnings.push(problem.clone());
-            }
-        }
+        view.shape.problems().for_each(|problem| self.warn(problem));
         lock(&self.inner.views).insert(space, Arc::clone(&view));
         Ok(view)
     }

@@ -5,7 +5,7 @@ use crate::reader::Index;
 use crate::store::codec::{Counters, SpaceRecord};
 use crate::store::{Cf, Changes, keys};
 use crate::types::{FileRecord, ItemId, SpaceId};
-use crate::writer::{Writer, clear_space, remove_unnamed_segments};
+use crate::writer::{Writer, clear_space};
 
 /// A space, and the one that takes its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,9 @@ impl Writer {
     /// # Errors
     /// [`IndexError::NoSuchSpace`]; then nothing has changed.
     pub fn replace_spaces(&mut self, replacements: &[Replacement]) -> Result<()> {
+        for replacement in replacements {
+            self.abandon_job(replacement.old)?;
+        }
         let mut changes = Changes::default();
         for replacement in replacements {
             replacement.rename(self.index(), &mut changes)?;
@@ -34,7 +37,7 @@ impl Writer {
         }
         let touched = replacements.iter().flat_map(|pair| [pair.old, pair.new]);
         self.index().write(&changes, touched)?;
-        remove_unnamed_segments(self.index().store(), self.index().dir())
+        self.remove_unnamed_segments()
     }
 }
 

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use crate::error::{IndexError, Result};
 use crate::reader::Index;
+use crate::store::codec::RecallPoint;
 use crate::types::Space;
 use crate::view::Sealed;
 
 /// Figures about a library.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Stats {
     /// Each space, by id.
     pub spaces: Vec<SpaceStats>,
@@ -18,7 +19,7 @@ pub struct Stats {
 }
 
 /// Figures about a space.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SpaceStats {
     /// The space.
     pub space: Space,
@@ -26,14 +27,14 @@ pub struct SpaceStats {
     pub items: u64,
     /// Live items whose present vector is in no segment.
     pub unsealed: u64,
-    /// The segment in use.
-    pub segment: Option<SegmentStats>,
-    /// Why the segment that the database names is not in use.
-    pub problem: Option<String>,
+    /// The segments in use, oldest first.
+    pub segments: Vec<SegmentStats>,
+    /// Why segments that the database names are not in use.
+    pub problems: Vec<String>,
 }
 
 /// Figures about a segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SegmentStats {
     /// File name within the library's `segments` directory.
     pub name: String,
@@ -45,6 +46,19 @@ pub struct SegmentStats {
     pub graph: bool,
     /// Bytes of the file.
     pub bytes: u64,
+    /// Recall of the graph by the candidates that a walk keeps, as measured when the file was made.
+    pub recall: Vec<RecallStats>,
+}
+
+/// The share of the ten true nearest that a graph finds, 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RecallStats {
+    /// Candidates that a walk keeps.
+    pub ef: usize,
+    /// For vectors of the segment as queries.
+    pub own: f32,
+    /// For training queries, where there were some.
+    pub training: Option<f32>,
 }
 
 impl Index {
@@ -57,13 +71,12 @@ impl Index {
         for space in self.spaces()? {
             let shape = self.shape(space.id)?;
             let (items, unsealed) = (shape.counters.items, shape.counters.unsealed);
-            let segment = shape.sealed.as_ref().map(SegmentStats::new);
             spaces.push(SpaceStats {
                 space,
                 items,
                 unsealed,
-                segment,
-                problem: shape.problem,
+                segments: shape.sealed.iter().map(SegmentStats::new).collect(),
+                problems: shape.problems().map(str::to_owned).collect(),
             });
         }
         let mut disk_bytes = 0;
@@ -82,6 +95,18 @@ impl SegmentStats {
             dead: sealed.dead.len() as u64,
             graph: sealed.record.graph,
             bytes: sealed.segment.bytes(),
+            recall: sealed.record.recall.iter().map(RecallStats::new).collect(),
+        }
+    }
+}
+
+impl RecallStats {
+    pub(crate) fn new(point: &RecallPoint) -> Self {
+        let share = |stored: u16| f32::from(stored) / 1e4;
+        Self {
+            ef: point.ef as usize,
+            own: share(point.own),
+            training: point.training.map(share),
         }
     }
 }

@@ -7,17 +7,18 @@ use half::f16;
 use crate::error::{IndexError, Result};
 use crate::matrix::Matrix;
 use crate::segment::{self, Segment};
-use crate::store::codec::{Counters, SegmentRecord, SpaceRecord, decode_tombstones};
+use crate::store::codec::{Counters, Record, SegmentRecord, SpaceRecord, decode_tombstones};
 use crate::store::{Cf, Store, keys};
 use crate::types::{ItemId, Space, SpaceId};
 
-/// A space and its usable segment, without the vectors that are not sealed.
+/// A space and its segments, without the vectors that are not sealed.
 pub(crate) struct Shape {
     pub(crate) space: Space,
     pub(crate) counters: Counters,
-    pub(crate) sealed: Option<Sealed>,
-    /// Why the segment that the database names is not used.
-    pub(crate) problem: Option<String>,
+    /// Segments that can be used, oldest first. No item holds in two of them.
+    pub(crate) sealed: Vec<Sealed>,
+    /// Segments that the database names and that are not used.
+    pub(crate) broken: Vec<Broken>,
 }
 
 /// A segment and which of its rows no longer hold.
@@ -27,10 +28,17 @@ pub(crate) struct Sealed {
     pub(crate) dead: RowSet,
 }
 
+/// A segment that cannot be used.
+pub(crate) struct Broken {
+    pub(crate) record: SegmentRecord,
+    /// Why, for people.
+    pub(crate) problem: String,
+}
+
 /// A space as a search sees it.
 pub(crate) struct SpaceView {
     pub(crate) shape: Shape,
-    /// Vectors that are not in the segment; all vectors where no segment is usable.
+    /// Vectors that are in no usable segment.
     pub(crate) fresh: Matrix,
 }
 
@@ -43,19 +51,59 @@ impl Shape {
         let counters: Counters = store
             .record(Cf::Meta, &keys::counters(id))?
             .ok_or_else(|| IndexError::corrupt("counters", format_args!("space `{}` has none", space.name)))?;
-        let (sealed, problem) = match store.record::<SegmentRecord>(Cf::Segments, &keys::segment(id))? {
-            None => (None, None),
-            Some(record) => match Sealed::load(store, library, &space, &counters, record)? {
-                Ok(sealed) => (Some(sealed), None),
-                Err(problem) => (None, Some(problem)),
-            },
-        };
-        Ok(Self {
+        let mut shape = Self {
             space,
             counters,
-            sealed,
-            problem,
-        })
+            sealed: Vec::new(),
+            broken: Vec::new(),
+        };
+        let mut scan = store.scan(Cf::Segments, &keys::segment(id, ""));
+        while let Some((key, value)) = scan.advance()? {
+            let tombstones = keys::tombstones_of(key).unwrap_or_default();
+            let record = SegmentRecord::decode(value)?;
+            match Sealed::load(store, library, shape.space.dim, record, &tombstones)? {
+                Ok(sealed) => shape.sealed.push(sealed),
+                Err(broken) => shape.broken.push(broken),
+            }
+        }
+        shape.distrust_what_does_not_add_up();
+        Ok(shape)
+    }
+
+    /// Every live item is unsealed or in one segment; where the numbers say otherwise, no segment can be believed.
+    fn distrust_what_does_not_add_up(&mut self) {
+        let live: u64 = self.sealed.iter().map(|sealed| sealed.live() as u64).sum();
+        let (unsealed, items) = (self.counters.unsealed, self.counters.items);
+        let adds_up = match self.broken.as_slice() {
+            [] => live + unsealed == items,
+            _ => live + unsealed <= items,
+        };
+        if self.sealed.is_empty() || adds_up {
+            return;
+        }
+        for Sealed { record, .. } in self.sealed.drain(..) {
+            let problem = format!(
+                "segment {}: {live} live vectors in segments and {unsealed} unsealed do not make {items}",
+                record.name
+            );
+            self.broken.push(Broken { record, problem });
+        }
+    }
+
+    /// Why the segments that are not used are not.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = &str> {
+        self.broken.iter().map(|broken| broken.problem.as_str())
+    }
+
+    /// Records of all segments, used or not.
+    pub(crate) fn records(&self) -> impl Iterator<Item = &SegmentRecord> {
+        let broken = self.broken.iter().map(|broken| &broken.record);
+        self.sealed.iter().map(|sealed| &sealed.record).chain(broken)
+    }
+
+    /// Whether a usable segment has the item's present vector.
+    pub(crate) fn holds(&self, id: ItemId) -> bool {
+        self.sealed.iter().any(|sealed| sealed.row(id).is_some())
     }
 }
 
@@ -64,30 +112,25 @@ impl Sealed {
     fn load(
         store: &Store,
         library: &Path,
-        space: &Space,
-        counters: &Counters,
+        dim: usize,
         record: SegmentRecord,
-    ) -> Result<Result<Self, String>> {
+        tombstones: &[u8],
+    ) -> Result<Result<Self, Broken>> {
         let directory = segment::directory(library);
-        let segment = match Segment::open(&directory, &record, space.dim) {
+        let segment = match Segment::open(&directory, &record, dim) {
             Ok(segment) => segment,
-            Err(problem) => return Ok(Err(format!("segment {}: {problem}", record.name))),
+            Err(problem) => {
+                let problem = format!("segment {}: {problem}", record.name);
+                return Ok(Err(Broken { record, problem }));
+            }
         };
         let mut dead = RowSet::new(segment.ids().len());
-        if let Some(bytes) = store.get(Cf::Segments, &keys::tombstones(space.id))? {
+        if let Some(bytes) = store.get(Cf::Segments, tombstones)? {
             for id in decode_tombstones(&bytes)? {
                 if let Ok(row) = segment.ids().binary_search(&id) {
                     dead.insert(row);
                 }
             }
-        }
-        let live = record.items.saturating_sub(dead.len() as u64);
-        if live + counters.unsealed != counters.items {
-            let problem = format!(
-                "segment {}: {live} live vectors and {} unsealed do not make {}",
-                record.name, counters.unsealed, counters.items
-            );
-            return Ok(Err(problem));
         }
         Ok(Ok(Self { record, segment, dead }))
     }
@@ -105,16 +148,32 @@ impl Sealed {
             .ok()
             .filter(|row| !self.dead.contains(*row))
     }
+
+    /// The rows that still hold, with their ids, in id order.
+    pub(crate) fn live_rows(&self) -> impl Iterator<Item = (usize, ItemId)> {
+        let rows = self.segment.ids().iter().copied().enumerate();
+        rows.filter(|(row, _)| !self.dead.contains(*row))
+    }
+
+    /// The vector in a row, as the file has it.
+    pub(crate) fn vector(&self, row: usize, dim: usize) -> &[f16] {
+        self.segment
+            .vectors()
+            .get(row * dim..(row + 1) * dim)
+            .unwrap_or_default()
+    }
 }
 
 impl SpaceView {
     pub(crate) fn load(store: &Store, library: &Path, id: SpaceId) -> Result<Self> {
         let shape = Shape::load(store, library, id)?;
         let dim = shape.space.dim;
-        let fresh = if shape.sealed.is_some() {
+        let fresh = if shape.broken.is_empty() {
             Matrix::load_unsealed(store, id, dim)?
         } else {
-            Matrix::load(store, id, dim, &shape.counters)?
+            let held: u64 = shape.sealed.iter().map(|sealed| sealed.live() as u64).sum();
+            let expected = shape.counters.items.saturating_sub(held);
+            Matrix::load_where(store, id, dim, expected, |id| !shape.holds(id))?
         };
         Ok(Self { shape, fresh })
     }
@@ -122,17 +181,12 @@ impl SpaceView {
     /// Every live vector with its id, in id order.
     pub(crate) fn rows(&self) -> Vec<(ItemId, &[f16])> {
         let dim = self.shape.space.dim;
-        let fresh = self.fresh.ids.iter().copied().zip(self.fresh.vectors.chunks_exact(dim));
-        let Some(Sealed { segment, dead, .. }) = &self.shape.sealed else {
-            return fresh.collect();
-        };
-        let sealed = segment.ids().iter().copied().zip(segment.vectors().chunks_exact(dim));
-        let live = sealed
-            .enumerate()
-            .filter(|(row, _)| !dead.contains(*row))
-            .map(|(_, row)| row);
-        let mut rows: Vec<_> = live.chain(fresh).collect();
-        // Two ascending runs, which the stable sort merges in one pass.
+        let mut rows: Vec<(ItemId, &[f16])> = Vec::new();
+        for sealed in &self.shape.sealed {
+            rows.extend(sealed.live_rows().map(|(row, id)| (id, sealed.vector(row, dim))));
+        }
+        rows.extend(self.fresh.ids.iter().copied().zip(self.fresh.vectors.chunks_exact(dim)));
+        // A few ascending runs, which the stable sort merges.
         rows.sort_by_key(|(id, _)| *id);
         rows
     }

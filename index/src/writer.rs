@@ -1,12 +1,15 @@
 //! Writing a library: opening, spaces and roots. Items and files are written in a [`Batch`].
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
+
+use roaring::RoaringTreemap;
 
 use crate::batch::Batch;
 use crate::error::{IndexError, Result};
 use crate::reader::Index;
+use crate::seal::{Job, SegmentPolicy};
 use crate::segment;
 use crate::store::codec::{Counters, NextIds, Record, RootRecord, SegmentRecord, SpaceRecord};
 use crate::store::{Cf, Changes, Store, WriterLock, keys};
@@ -16,6 +19,17 @@ use crate::types::{CommitSummary, RootId, Space, SpaceId};
 #[derive(Debug)]
 pub struct Writer {
     index: Index,
+    policy: SegmentPolicy,
+    /// Segments are made in the background, one at a time.
+    job: Option<Job>,
+    /// Spaces whose vectors are queries of a space.
+    training: HashMap<SpaceId, Vec<SpaceId>>,
+    /// Segment files that can be opened and are damaged.
+    damaged: HashSet<String>,
+    /// Spaces that the background failed on.
+    gave_up: HashSet<SpaceId>,
+    /// Number of the last segment that was begun.
+    last_segment: u64,
 }
 
 impl Writer {
@@ -28,15 +42,33 @@ impl Writer {
         fs::create_dir_all(dir).map_err(IndexError::io(dir))?;
         let lock = WriterLock::acquire(dir)?;
         let store = Store::open_primary(dir)?;
-        remove_unnamed_segments(&store, dir)?;
-        Ok(Self {
+        let writer = Self {
             index: Index::new(store, dir, Some(lock)),
-        })
+            policy: SegmentPolicy::default(),
+            job: None,
+            training: HashMap::new(),
+            damaged: HashSet::new(),
+            gave_up: HashSet::new(),
+            last_segment: 0,
+        };
+        writer.remove_unnamed_segments()?;
+        Ok(writer)
     }
 
     /// The library as committed so far; a clone of it may be read while a batch is being filled.
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// When vectors are sealed and segments merged from now on.
+    pub fn set_policy(&mut self, policy: SegmentPolicy) {
+        self.policy = policy;
+    }
+
+    /// Names spaces whose vectors are queries that `space` is searched by. Its graphs are trained with those of them
+    /// that are of the same encoder, and their recall is measured with them too.
+    pub fn set_training(&mut self, space: SpaceId, queries: Vec<SpaceId>) {
+        self.training.insert(space, queries);
     }
 
     /// Begins a batch. What is put into it shows nowhere else until it is committed; dropped, it leaves nothing.
@@ -106,10 +138,11 @@ impl Writer {
     /// [`IndexError::NoSuchSpace`].
     pub fn drop_space(&mut self, id: SpaceId) -> Result<()> {
         let prefix = keys::space(id);
-        let store = self.index.store();
-        if store.get(Cf::Spaces, &prefix)?.is_none() {
+        if self.index.store().get(Cf::Spaces, &prefix)?.is_none() {
             return Err(IndexError::NoSuchSpace { id });
         }
+        self.abandon_job(id)?;
+        let store = self.index.store();
         let mut changes = Changes::default();
         let mut scan = store.scan(Cf::ItemFiles, &prefix);
         while let Some((key, _)) = scan.advance()? {
@@ -118,7 +151,7 @@ impl Writer {
         }
         clear_space(&mut changes, id);
         self.index.write(&changes, [id])?;
-        remove_unnamed_segments(self.index.store(), self.index.dir())
+        self.remove_unnamed_segments()
     }
 
     /// The root at a location, in the caller's own encoding; created where it is missing.
@@ -152,6 +185,78 @@ impl Writer {
         batch.commit()
     }
 
+    pub(crate) fn policy(&self) -> &SegmentPolicy {
+        &self.policy
+    }
+
+    pub(crate) fn job(&self) -> Option<&Job> {
+        self.job.as_ref()
+    }
+
+    /// The job that there was until now.
+    pub(crate) fn set_job(&mut self, job: Option<Job>) -> Option<Job> {
+        std::mem::replace(&mut self.job, job)
+    }
+
+    /// Notes that a batch wrote or deleted items.
+    pub(crate) fn note_touched(&mut self, space: SpaceId, items: &RoaringTreemap) {
+        if let Some(job) = self.job.as_mut().filter(|job| job.space() == space) {
+            job.note_touched(items);
+        }
+    }
+
+    pub(crate) fn training(&self, space: SpaceId) -> &[SpaceId] {
+        self.training.get(&space).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn is_damaged(&self, segment: &str) -> bool {
+        self.damaged.contains(segment)
+    }
+
+    pub(crate) fn note_damaged(&mut self, segment: &str) {
+        self.damaged.insert(segment.to_owned());
+    }
+
+    pub(crate) fn gave_up(&self, space: SpaceId) -> bool {
+        self.gave_up.contains(&space)
+    }
+
+    pub(crate) fn give_up(&mut self, space: SpaceId) {
+        self.gave_up.insert(space);
+    }
+
+    /// A file name that no segment has or had: numbers go past the revision, which every installation raises.
+    pub(crate) fn next_segment_name(&mut self, space: SpaceId, revision: u64) -> String {
+        self.last_segment = self.last_segment.max(revision) + 1;
+        format!("{:08x}-{:016x}.seg", space.0, self.last_segment)
+    }
+
+    /// Removes the segment files that no record names: of dropped spaces, merged ones, interrupted work. A file that
+    /// the system does not let go of, as Windows does while a reader has it open, is left to the next writer.
+    pub(crate) fn remove_unnamed_segments(&self) -> Result<()> {
+        let directory = segment::directory(self.index.dir());
+        if !directory.exists() {
+            return Ok(());
+        }
+        let mut named = HashSet::new();
+        let mut scan = self.index.store().scan(Cf::Segments, &[]);
+        while let Some((key, value)) = scan.advance()? {
+            if keys::tombstones_of(key).is_some() {
+                named.insert(SegmentRecord::decode(value)?.name);
+            }
+        }
+        named.extend(self.job.as_ref().map(|job| job.name().to_owned()));
+        for entry in fs::read_dir(&directory).map_err(IndexError::io(&directory))? {
+            let entry = entry.map_err(IndexError::io(&directory))?;
+            let name = entry.file_name();
+            let segment = name.to_str().map(|name| name.strip_suffix(".tmp").unwrap_or(name));
+            if segment.is_some_and(|segment| segment.ends_with(".seg") && !named.contains(segment)) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
+    }
+
     fn take_id(
         &self,
         changes: &mut Changes,
@@ -168,6 +273,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        self.job = None;
         // Readers open faster without a log to replay. Nothing is lost if it fails: the log holds every commit.
         let _ = self.index.store().flush();
     }
@@ -192,31 +298,4 @@ pub(crate) fn check_fingerprint(space: &str, stored: [u8; 32], given: [u8; 32]) 
         stored,
         given,
     })
-}
-
-/// Removes the segment files that no record names: of dropped spaces, of earlier sealings, of interrupted ones.
-pub(crate) fn remove_unnamed_segments(store: &Store, library: &Path) -> Result<()> {
-    let directory = segment::directory(library);
-    if !directory.exists() {
-        return Ok(());
-    }
-    let mut named = HashSet::new();
-    let mut scan = store.scan(Cf::Segments, &[]);
-    while let Some((key, value)) = scan.advance()? {
-        if key.ends_with(b"s") && key.len() == 5 {
-            named.insert(SegmentRecord::decode(value)?.name);
-        }
-    }
-    for entry in fs::read_dir(&directory).map_err(IndexError::io(&directory))? {
-        let entry = entry.map_err(IndexError::io(&directory))?;
-        let name = entry.file_name();
-        let ours = name
-            .to_str()
-            .is_some_and(|name| name.ends_with(".seg") || name.ends_with(".seg.tmp"));
-        if ours && name.to_str().is_some_and(|name| !named.contains(name)) {
-            let path = entry.path();
-            fs::remove_file(&path).map_err(IndexError::io(&path))?;
-        }
-    }
-    Ok(())
 }

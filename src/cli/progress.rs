@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use clipdex_index::SealObserver;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::interrupt::Interrupt;
@@ -73,11 +74,27 @@ impl Observer for Watcher {
         self.bar.set_message("; making searches quick");
     }
 
+    fn sealed(&self, done: u64, of: u64) {
+        self.bar.set_length(of);
+        self.bar.set_position(done);
+    }
+
     fn failed(&self, path: &Path, reason: &str) {
         if !self.quiet {
             self.bar
                 .suspend(|| eprintln!("clipdex: skipped '{}': {}", plain_path(path), plain(reason)));
         }
+    }
+
+    fn cancelled(&self) -> bool {
+        self.interrupt.asked()
+    }
+}
+
+impl SealObserver for Watcher {
+    fn progressed(&self, done: u64, of: u64) {
+        self.bar.set_length(of);
+        self.bar.set_position(done);
     }
 
     fn cancelled(&self) -> bool {

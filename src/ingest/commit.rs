@@ -128,6 +128,7 @@ impl<'a> Committer<'a> {
             store.file(&mut batch, file, &mut vectors)?;
         }
         batch.commit()?;
+        self.writer.tend()?;
         self.summary = summary;
         self.context.observer.committed(prepared.len());
         Ok(())

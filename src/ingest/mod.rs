@@ -16,7 +16,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::thread;
 
-use clipdex_index::SealOptions;
+use clipdex_index::{IndexError, SealObserver};
 use serde::Serialize;
 
 use commit::Committer;
@@ -27,7 +27,7 @@ pub use reembed::{Reembedded, reembed_photos};
 use scope::Scope;
 use walk::{Candidate, Walk, walk};
 
-use crate::library::LibraryWriter;
+use crate::library::{LibraryError, LibraryWriter};
 use crate::media::Limits;
 
 /// How to run.
@@ -63,6 +63,8 @@ pub trait Observer: Sync {
     fn committed(&self, files: usize);
     /// All files are done for; what makes searches quick is brought up to date, which can take a while.
     fn sealing(&self);
+    /// So much of that is done, from any thread.
+    fn sealed(&self, done: u64, of: u64);
     /// A file or directory cannot be used, for this reason.
     fn failed(&self, path: &Path, reason: &str);
     /// Whether to stop soon: what is decoded by then is still embedded and committed.
@@ -138,8 +140,28 @@ pub fn ingest(
     summary.interrupted = observer.cancelled();
     if !summary.interrupted {
         observer.sealing();
-        let images = writer.images().clone();
-        writer.index_mut().seal_if_due(&images, &SealOptions::default())?;
+        summary.interrupted = was_cancelled(writer.settle(&Sealing(observer)).map(drop))?;
     }
     Ok(summary)
+}
+
+/// Tells an observer of a run about its last part.
+struct Sealing<'a>(&'a dyn Observer);
+
+impl SealObserver for Sealing<'_> {
+    fn progressed(&self, done: u64, of: u64) {
+        self.0.sealed(done, of);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+}
+
+/// Whether sealing was cut short: nothing is lost then, and the next run does it.
+fn was_cancelled(sealed: Result<(), LibraryError>) -> Result<bool, LibraryError> {
+    match sealed {
+        Err(LibraryError::Index(IndexError::Cancelled)) => Ok(true),
+        sealed => sealed.map(|()| false),
+    }
 }

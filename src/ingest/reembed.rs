@@ -4,11 +4,11 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use clipdex_index::{Item, RootId, SealOptions, Space};
+use clipdex_index::{Item, RootId, Space};
 
 use super::pipeline::in_batches;
 use super::prepare::read;
-use super::{IngestError, Observer, Options};
+use super::{IngestError, Observer, Options, Sealing, was_cancelled};
 use crate::encoder::{ImageEncoder, Pixels};
 use crate::library::{Library, LibraryError, ModelChange};
 use crate::media;
@@ -56,16 +56,14 @@ pub fn reembed_photos(
             Ok(())
         })?;
     }
-    let interrupted = observer.cancelled();
+    let mut interrupted = observer.cancelled();
     match unread {
         Some((photos, path)) if !options.prune && !interrupted => return Err(IngestError::Unreadable { photos, path }),
         _ => {}
     }
     if !interrupted {
         observer.sealing();
-        change
-            .index_mut()
-            .seal_if_due(&successor.new, &SealOptions::default())?;
+        interrupted = was_cancelled(change.settle(&successor.new, &Sealing(observer)))?;
     }
     Ok(Reembedded {
         embedded: change.library().index().count(successor.new.id)?,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clipdex_index::{Index, Item, Replacement, Space, Writer};
+use clipdex_index::{Index, Item, Replacement, SealObserver, SealOptions, Space, Writer};
 
 use super::photo::ImagesRecord;
 use super::{IMAGES, Library, LibraryError, Record};
@@ -106,6 +106,12 @@ impl ModelChange {
     /// The index beneath, for batches that fill the new spaces.
     pub fn index_mut(&mut self) -> &mut Writer {
         &mut self.writer
+    }
+
+    /// Brings the vectors of a new space to where searches are quick.
+    pub fn settle(&mut self, space: &Space, observer: &dyn SealObserver) -> Result<(), LibraryError> {
+        self.writer.settle(space, &SealOptions::default(), observer)?;
+        Ok(())
     }
 
     /// Puts the new spaces in the place of the old ones, in one commit. Items that were not embedded anew are forgotten,

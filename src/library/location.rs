@@ -30,8 +30,11 @@ pub(super) fn encode_root(root: &Path, library: &Path) -> Result<Vec<u8>, Librar
     Ok(location)
 }
 
-/// The inverse of [`encode_root`], for the place where the library lies now.
-pub(super) fn decode_root(location: &[u8], library: &Path) -> Result<PathBuf, LibraryError> {
+/// Where a root is, as it is stored, for the place where the library lies now.
+///
+/// # Errors
+/// The stored location is damaged.
+pub fn root_dir(location: &[u8], library: &Path) -> Result<PathBuf, LibraryError> {
     match location.split_first() {
         Some((&ABSOLUTE, path)) => bytes_to_path(path),
         Some((&RELATIVE, path)) => {
@@ -81,7 +84,7 @@ mod tests {
     #[test]
     fn a_library_inside_its_root_moves_with_it() {
         let stored = encode_root(Path::new("/photos"), Path::new("/photos/a/.clipdex")).unwrap();
-        let moved = decode_root(&stored, Path::new("/mnt/nas/photos/a/.clipdex")).unwrap();
+        let moved = root_dir(&stored, Path::new("/mnt/nas/photos/a/.clipdex")).unwrap();
         assert_eq!(moved, Path::new("/mnt/nas/photos"));
     }
 
@@ -89,15 +92,15 @@ mod tests {
     fn other_roots_stay_where_they_are() {
         let stored = encode_root(Path::new("/photos"), Path::new("/home/u/.local/share/clipdex")).unwrap();
         assert_eq!(
-            decode_root(&stored, Path::new("/elsewhere")).unwrap(),
+            root_dir(&stored, Path::new("/elsewhere")).unwrap(),
             Path::new("/photos")
         );
     }
 
     #[test]
     fn damaged_records_are_errors() {
-        assert!(decode_root(b"", Path::new("/l")).is_err());
-        assert!(decode_root(b"R../../..", Path::new("/l")).is_err());
-        assert!(decode_root(b"X", Path::new("/l")).is_err());
+        assert!(root_dir(b"", Path::new("/l")).is_err());
+        assert!(root_dir(b"R../../..", Path::new("/l")).is_err());
+        assert!(root_dir(b"X", Path::new("/l")).is_err());
     }
 }

@@ -6,22 +6,23 @@ mod file_state;
 mod location;
 mod photo;
 mod record;
+mod verify;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
-use clipdex_index::{Index, IndexError, ItemId, RootId, Space};
+use clipdex_index::{Index, IndexError, ItemId, Recall, RootId, SearchParams, Space, SpaceId};
 
 pub use change::{ModelChange, PendingChange, Successor};
 pub use error::LibraryError;
 pub(crate) use file_state::FileState;
-pub use location::{bytes_to_path, default_library_dir, path_to_bytes};
+pub use location::{bytes_to_path, default_library_dir, path_to_bytes, root_dir};
 pub use photo::PhotoRecord;
 pub(crate) use record::Record;
+pub use verify::verify;
 pub use writer::LibraryWriter;
 
 use crate::encoder::Model;
-use location::decode_root;
 use photo::ImagesRecord;
 
 /// Name of the space that holds the photographs' vectors.
@@ -91,12 +92,29 @@ impl Library {
         }
     }
 
+    /// Spaces whose vectors are of the photographs' model: label banks, by whose texts photographs are searched.
+    pub fn query_spaces(&self, images: &Space) -> Result<Vec<SpaceId>, LibraryError> {
+        let spaces = self.index.spaces()?.into_iter();
+        let banks = spaces.filter(|space| space.id != images.id && space.fingerprint == images.fingerprint);
+        Ok(banks.map(|space| space.id).collect())
+    }
+
+    /// What searches with the usual settings find of the ten nearest photographs, measured on a sample.
+    pub fn recall(&self) -> Result<Recall, LibraryError> {
+        const QUERIES: usize = 200;
+        let images = self.images()?;
+        let queries = self.query_spaces(&images)?;
+        Ok(self
+            .index
+            .recall(images.id, &queries, QUERIES, &SearchParams::default())?)
+    }
+
     /// The directories that the library covers.
     pub fn roots(&self) -> Result<Vec<(RootId, PathBuf)>, LibraryError> {
         let roots = self.index.roots()?;
         roots
             .into_iter()
-            .map(|root| Ok((root.id, decode_root(&root.location, &self.dir)?)))
+            .map(|root| Ok((root.id, root_dir(&root.location, &self.dir)?)))
             .collect()
     }
 

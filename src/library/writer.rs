@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use clipdex_index::{RootId, Space, Writer};
+use clipdex_index::{RootId, SealObserver, SealOptions, SealSummary, Space, Writer};
 
 use super::location::encode_root;
 use super::photo::ImagesRecord;
@@ -51,13 +51,15 @@ impl LibraryWriter {
                 (model, images)
             }
         };
-        Ok(Self {
+        let mut opened = Self {
             library,
             writer,
             model,
             images,
             is_new,
-        })
+        };
+        opened.train()?;
+        Ok(opened)
     }
 
     /// The same library, whose model will compute in `precision`.
@@ -95,6 +97,33 @@ impl LibraryWriter {
     /// The index beneath, for batches.
     pub fn index_mut(&mut self) -> &mut Writer {
         &mut self.writer
+    }
+
+    /// Seals and merges the photographs' vectors in the background where that has become due, and makes current what is
+    /// finished. To be called after every batch; it never waits.
+    pub fn tend(&mut self) -> Result<(), LibraryError> {
+        Ok(self.writer.tend(&self.images, &SealOptions::default())?)
+    }
+
+    /// Brings the photographs' vectors to where searches are quick, now that no more are coming. Label banks of the
+    /// same model train the graph: their texts are what photographs are searched by.
+    pub fn settle(&mut self, observer: &dyn SealObserver) -> Result<Option<SealSummary>, LibraryError> {
+        self.train()?;
+        Ok(self.writer.settle(&self.images, &SealOptions::default(), observer)?)
+    }
+
+    /// Writes the photographs' vectors to one segment, with a graph that the label banks train.
+    pub fn compact(&mut self, observer: &dyn SealObserver) -> Result<SealSummary, LibraryError> {
+        self.train()?;
+        Ok(self
+            .writer
+            .seal_observed(&self.images, &SealOptions::default(), observer)?)
+    }
+
+    fn train(&mut self) -> Result<(), LibraryError> {
+        let queries = self.library.query_spaces(&self.images)?;
+        self.writer.set_training(self.images.id, queries);
+        Ok(())
     }
 
     /// Notes that the library covers `dir`, an absolute path.

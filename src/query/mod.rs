@@ -19,6 +19,10 @@ pub struct SearchOptions {
     pub k: usize,
     /// Compare with every vector, whatever the library's size.
     pub exact: bool,
+    /// Candidates that the walk of a graph keeps; none means what the recall that is aimed at needs.
+    pub ef: Option<usize>,
+    /// The share of the true nearest that is to be found, 0 to 1; none means the index's own aim.
+    pub target_recall: Option<f32>,
     /// A photograph to leave out: the one that others are to be similar to.
     pub exclude: Option<ItemId>,
 }
@@ -45,6 +49,8 @@ pub fn search(library: &Library, vector: &[f32], options: &SearchOptions) -> Res
     let params = SearchParams {
         k: options.k.saturating_add(usize::from(options.exclude.is_some())),
         mode: if options.exact { Mode::Exact } else { Mode::Auto },
+        ef: options.ef,
+        target_recall: options.target_recall,
         ..SearchParams::default()
     };
     let roots = library.roots()?;

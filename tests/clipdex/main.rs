@@ -8,6 +8,7 @@ mod encoding;
 mod hostile;
 mod hub;
 mod incremental;
+mod keeping;
 mod labels;
 mod models;
 mod output;

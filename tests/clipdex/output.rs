@@ -10,7 +10,7 @@ use crate::sandbox::Sandbox;
 const NAMES: [&str; 3] = ["cat.jpg", "coffee-cup.jpg", "dress-1.jpg"];
 
 /// Compares with tests/clipdex/golden/NAME.
-fn golden(name: &str, text: &str) {
+pub fn golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/clipdex/golden")
         .join(name);
@@ -34,7 +34,7 @@ fn settle(sandbox: &Sandbox, value: &mut Value) {
     }
 }
 
-fn settled(sandbox: &Sandbox, text: &str) -> String {
+pub fn settled(sandbox: &Sandbox, text: &str) -> String {
     let mut value: Value = serde_json::from_str(text).unwrap();
     settle(sandbox, &mut value);
     serde_json::to_string_pretty(&value).unwrap() + "\n"

@@ -1,115 +1,148 @@
-//! Building a graph with `hnsw_rs`, and exporting it to flat arrays.
+//! Building a graph, stage by stage.
+//!
+//! | stage | where | what it does |
+//! | --- | --- | --- |
+//! | sample | `scaffold` | `hnsw_rs` builds the levels above 0 over one row in some |
+//! | insertion | `insert` | the other rows are linked at level 0 |
+//! | pruning | `prune` | lists are cut to what the relative neighbourhood rule keeps |
+//! | repair | `repair` | every row is led to |
+//! | bridges | `bridge` | training queries of another kind link what is near to them |
 
-use half::f16;
-use hnsw_rs::prelude::{Distance, Hnsw, Neighbour};
+use rayon::prelude::*;
 
-use super::{Graph, Level, repair};
+use super::bridge::{Bridging, bridge};
+use super::insert::{Linking, link, settle};
+use super::lists::Lists;
+use super::steps::Steps;
+use super::{Graph, MAX_ROWS, repair, scaffold};
 use crate::error::{IndexError, Result};
-use crate::kernel::dot_f16_f16;
+use crate::kernel::{dot_f16_f16, dot_f32_f32};
 use crate::matrix::Matrix;
-use crate::segment::format::{LEVELS, NONE};
+use crate::quantize::Codes;
 
-/// Neighbours a node above level 0; twice as many at level 0.
-const M: usize = 16;
-/// Candidates kept while a node's neighbours are chosen.
-const EF_CONSTRUCTION: usize = 200;
+/// Rows to one of the sample. A walk through the levels above leads to the sample's row that is nearest; from there
+/// the walk of level 0 is short for any share between 1 in 16 and 1 in 64.
+const SAMPLE_SHARE: usize = 32;
+/// The sample has at least so many rows, if there are.
+const SAMPLE_MIN: usize = 64;
+/// Places of a list: four lines of the cache. Few rows use them all: those that bridges lead to from everywhere.
+const PLACES: usize = 64;
+/// Neighbours of a row without bridges.
+const STRIDE: usize = 32;
+/// The rows of a batch do not see each other, so that a batch must be a small part of all.
+const BATCHES: usize = 50;
 
-/// Builds the graph over all rows of a matrix, in the present thread pool. Returns it with the number of rows that no
-/// walk reaches, in spite of the edges added for them.
+const LINKING: Linking = Linking {
+    ef: 60,
+    chosen: 16,
+    most: 48,
+    kept: 24,
+};
+const BRIDGING: Bridging = Bridging { ef: 100, joined: 32 };
+
+/// What a graph is built with.
+pub(crate) struct BuildOptions<'a> {
+    /// Unit vectors of queries of another kind than the rows, such as texts for images: `dim` values each.
+    pub(crate) training: Option<&'a [f32]>,
+    /// Told how many of how many steps are done, from any thread.
+    pub(crate) progress: &'a (dyn Fn(u64, u64) + Sync),
+    /// Asked, from any thread, whether to give up.
+    pub(crate) cancelled: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// A graph, and the number of rows that no walk reaches, in spite of the edges added for them.
+pub(crate) struct Built {
+    pub(crate) graph: Graph,
+    pub(crate) unreached: u64,
+}
+
+/// Builds the graph over all rows of a matrix, in the present thread pool.
 ///
 /// # Errors
-/// [`IndexError::Graph`] when the builder's result is not a graph over these rows.
-pub(crate) fn build(matrix: &Matrix) -> Result<(Graph, u64)> {
+/// [`IndexError::Corrupt`] when a stored vector is not of unit length, [`IndexError::Cancelled`],
+/// [`IndexError::Graph`] when there are too many rows or `hnsw_rs` fails.
+pub(crate) fn build(matrix: &Matrix, options: &BuildOptions<'_>) -> Result<Built> {
+    check(matrix)?;
     let rows = matrix.ids.len();
-    if u32::try_from(rows).is_err() {
+    let queries = queries(options.training.unwrap_or_default(), matrix.dim);
+    let steps = Steps::new((rows + queries.len()) as u64, options.progress, options.cancelled);
+
+    let codes = Codes::new(matrix)?;
+    let order = shuffled(rows as u32);
+    let (sample, rest) = order.split_at((rows / SAMPLE_SHARE).max(SAMPLE_MIN).min(rows));
+    let mut graph = scaffold::build(&codes, sample, &steps)?;
+    let mut lists = lists_of_sample(&graph, rows);
+    let mut linked = sample.len();
+    while let Some(batch) = rest.get(linked - sample.len()..).filter(|rest| !rest.is_empty()) {
+        let length = batch.len().min(linked).min(rows.div_ceil(BATCHES));
+        let batch = batch.get(..length).unwrap_or(batch);
+        link(&mut lists, matrix, &codes, &graph.view(), batch, &LINKING, &steps)?;
+        linked += batch.len();
+    }
+    settle(&mut lists, &codes, LINKING.kept);
+    repair::add_incoming(&mut lists, STRIDE);
+    let unreached = repair::link_unreached(&mut lists, matrix, &codes, &graph.view(), STRIDE);
+    bridge(&mut lists, &codes, &graph.view(), &queries, &BRIDGING, &steps)?;
+    (graph.stride, graph.level0) = lists.into_level();
+    Ok(Built { graph, unreached })
+}
+
+/// Whether a vector with this square has unit length, within what is accepted for storing and what f16 rounding does.
+fn is_unit(square: f32) -> bool {
+    (0.97..=1.03).contains(&square)
+}
+
+/// Vectors are checked when they are stored. What is no unit vector now was damaged since, and would take the edges
+/// of others along.
+fn check(matrix: &Matrix) -> Result<()> {
+    if matrix.ids.len() > MAX_ROWS {
         return Err(IndexError::Graph {
-            reason: format!("{rows} vectors are more than a graph holds"),
+            reason: format!("{} vectors are more than a graph holds", matrix.ids.len()),
         });
     }
-    let builder = Hnsw::<'_, f16, Cosine>::new(M, rows, LEVELS, EF_CONSTRUCTION, Cosine);
-    let mut points: Vec<(&[f16], usize)> = matrix
-        .vectors
-        .chunks_exact(matrix.dim)
-        .enumerate()
-        .map(|(row, vector)| (vector, row))
-        .collect();
-    // The builder leaves a point unlinked when two threads insert the first ones at once.
-    if let Some(first) = points.pop() {
-        builder.insert_slice(first);
-    }
-    builder.parallel_insert_slice(&points);
-    let mut graph = export(&builder, rows)?;
-    let unreached = repair::link_unreached(&mut graph, matrix);
-    Ok((graph, unreached))
+    let vectors = matrix.vectors.par_chunks_exact(matrix.dim.max(1));
+    let damaged = vectors.zip(&matrix.ids).find_map_any(|(vector, id)| {
+        let square = dot_f16_f16(vector, vector);
+        (!is_unit(square)).then(|| format!("that of item {id} has the length {}", square.sqrt()))
+    });
+    damaged.map_or(Ok(()), |detail| Err(IndexError::corrupt("vector", detail)))
 }
 
-/// Cosine distance of unit vectors, never below 0. The builder's own asserts that, which f16 rounding does not keep.
-struct Cosine;
-
-impl Distance<f16> for Cosine {
-    fn eval(&self, a: &[f16], b: &[f16]) -> f32 {
-        (1.0 - dot_f16_f16(a, b)).max(0.0)
-    }
-}
-
-fn export(builder: &Hnsw<'_, f16, Cosine>, rows: usize) -> Result<Graph> {
-    let broken = |reason: &str| IndexError::Graph {
-        reason: reason.to_owned(),
-    };
-    let mut graph = Graph {
-        entry: NONE,
-        stride: 2 * M,
-        level0: vec![NONE; rows * 2 * M],
-        upper_stride: M,
-        upper: Vec::new(),
-    };
-    let mut upper: Vec<Vec<(u32, Vec<u32>)>> = vec![Vec::new(); LEVELS];
-    let (mut points, mut top) = (0, 0);
-    for point in builder.get_point_indexation() {
-        let row = point.get_origin_id();
-        let level = usize::from(point.get_point_id().0);
-        let mut levels = point.get_neighborhood_id().into_iter();
-        let place = graph.level0.get_mut(row * graph.stride..(row + 1) * graph.stride);
-        fill(
-            place.ok_or_else(|| broken("a point without a row"))?,
-            row,
-            levels.next().unwrap_or_default(),
-        );
-        // Above its own level a point has only the path by which it was inserted.
-        for (neighbours, nodes) in levels.take(level).zip(&mut upper) {
-            let mut list = vec![NONE; M];
-            fill(&mut list, row, neighbours);
-            nodes.push((row as u32, list));
+/// The neighbours that the rows of the sample have among themselves.
+fn lists_of_sample(graph: &Graph, rows: usize) -> Lists {
+    let mut lists = Lists::new(rows, PLACES);
+    if let Some(level) = graph.upper.first() {
+        let neighbours = level.neighbours.chunks_exact(graph.upper_stride);
+        for (row, neighbours) in level.nodes.iter().zip(neighbours) {
+            lists.set(*row, neighbours);
         }
-        if graph.entry == NONE || level > top {
-            (graph.entry, top) = (row as u32, level);
-        }
-        points += 1;
     }
-    if points != rows || graph.entry == NONE {
-        return Err(broken(&format!("{points} points for {rows} vectors")));
-    }
-    upper.truncate(top);
-    graph.upper = upper.into_iter().map(level).collect();
-    Ok(graph)
+    lists
 }
 
-/// Writes the nearest neighbours to a node's places.
-fn fill(places: &mut [u32], row: usize, mut neighbours: Vec<Neighbour>) {
-    neighbours.sort_by(|a, b| a.distance.total_cmp(&b.distance));
-    let others = neighbours
-        .iter()
-        .map(|neighbour| neighbour.d_id)
-        .filter(|other| *other != row);
-    for (place, other) in places.iter_mut().zip(others) {
-        *place = other as u32;
-    }
+/// The training queries that are unit vectors. Those that lie side by side in a label bank are often alike; bridging
+/// sees more of what earlier ones did when they are mixed.
+fn queries(training: &[f32], dim: usize) -> Vec<&[f32]> {
+    let rows: Vec<&[f32]> = training.chunks_exact(dim.max(1)).collect();
+    let mixed = shuffled(rows.len() as u32).into_iter();
+    mixed
+        .filter_map(|row| rows.get(row as usize).copied())
+        .filter(|query| is_unit(dot_f32_f32(query, query)))
+        .collect()
 }
 
-fn level(mut nodes: Vec<(u32, Vec<u32>)>) -> Level {
-    nodes.sort_unstable_by_key(|(row, _)| *row);
-    Level {
-        nodes: nodes.iter().map(|(row, _)| *row).collect(),
-        neighbours: nodes.into_iter().flat_map(|(_, neighbours)| neighbours).collect(),
-    }
+/// Rows in an order that has nothing to do with their content, and is always the same. Photographs are stored directory
+/// by directory; the sample and each batch are to be of all.
+fn shuffled(rows: u32) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..rows).collect();
+    order.sort_by_cached_key(|row| mixed(u64::from(*row)));
+    order
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
+fn mixed(mut z: u64) -> u64 {
+    z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }

@@ -1,11 +1,23 @@
 //! A hierarchical navigable small-world graph (Malkov and Yashunin, 2016, arXiv:1603.09320) in flat arrays.
 
+mod bridge;
 mod build;
+mod insert;
+mod lists;
+mod nearest;
+mod pool;
+mod prune;
 mod repair;
+mod scaffold;
 mod search;
+mod steps;
+mod visited;
 
-pub(crate) use build::build;
-pub(crate) use search::search;
+pub(crate) use build::{BuildOptions, Built, build};
+pub(crate) use pool::MAX_ROWS;
+pub(crate) use search::{ByCodes, Walker, search};
+
+use crate::segment::format::LEVELS;
 
 /// A graph in memory, over the rows of a matrix.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,10 +49,12 @@ pub(crate) struct GraphView<'a> {
     pub(crate) stride: usize,
     pub(crate) level0: &'a [u32],
     pub(crate) upper_stride: usize,
-    pub(crate) upper: Vec<LevelView<'a>>,
+    /// Levels 1 and up; those that the graph does not have are empty.
+    pub(crate) upper: [LevelView<'a>; LEVELS],
 }
 
 /// One level of a [`GraphView`].
+#[derive(Clone, Copy, Default)]
 pub(crate) struct LevelView<'a> {
     pub(crate) nodes: &'a [u32],
     pub(crate) neighbours: &'a [u32],
@@ -48,16 +62,16 @@ pub(crate) struct LevelView<'a> {
 
 impl Graph {
     fn view(&self) -> GraphView<'_> {
-        let upper = self.upper.iter().map(|level| LevelView {
-            nodes: &level.nodes,
-            neighbours: &level.neighbours,
-        });
+        let mut upper = [LevelView::default(); LEVELS];
+        for (view, level) in upper.iter_mut().zip(&self.upper) {
+            (view.nodes, view.neighbours) = (&level.nodes, &level.neighbours);
+        }
         GraphView {
             entry: self.entry,
             stride: self.stride,
             level0: &self.level0,
             upper_stride: self.upper_stride,
-            upper: upper.collect(),
+            upper,
         }
     }
 }

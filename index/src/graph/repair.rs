@@ -1,107 +1,163 @@
-//! Linking rows that no walk of level 0 reaches.
+//! Edges to rows that walks of level 0 would miss.
 //!
-//! The builder keeps the nearest of each node's incoming links, so a row at the edge of its cluster can lose all of
-//! its own; such a row would never be found.
+//! A row at the edge of its cluster chooses neighbours, but may be chosen by none, or lose its incoming edges to nearer
+//! rows when a list is full. Such a row would hardly ever be found, or never.
 
-use half::f16;
+use half::slice::HalfFloatSliceExt;
 
-use super::Graph;
-use crate::kernel::dot_f16_f16;
+use super::GraphView;
+use super::lists::Lists;
+use super::nearest::nearest;
 use crate::matrix::Matrix;
-use crate::segment::format::NONE;
+use crate::quantize::Codes;
 
+/// Edges that are to lead to each row: with one alone, it depends on a single other row being passed.
+const INCOMING: u32 = 2;
 /// Rows that are asked for a place.
-const MAX_SOURCES: usize = 256;
+const SOURCES: usize = 256;
 
-/// Gives each unreached row an incoming edge from a near row that is reached; where all places there are taken, in
-/// the place of the farthest neighbour that is reached in another way. Returns how many rows are still unreached.
-pub(super) fn link_unreached(graph: &mut Graph, matrix: &Matrix) -> u64 {
-    let rows = matrix.ids.len() as u32;
-    let mut walk = Walk {
-        parents: vec![NONE; matrix.ids.len()],
-    };
-    walk.from(graph, graph.entry, graph.entry);
-    for row in 0..rows {
-        if !walk.reached(row)
-            && let Some(source) = link(graph, matrix, &walk, row)
-        {
-            walk.from(graph, source, row);
+/// Gives each row with few incoming edges some from its own neighbours, while those have fewer than `places`.
+pub(super) fn add_incoming(lists: &mut Lists, places: usize) {
+    let mut incoming = lists.incoming();
+    for row in 0..lists.rows() {
+        let Some(count) = incoming.get_mut(row as usize).filter(|count| **count < INCOMING) else {
+            continue;
+        };
+        for source in lists.of(row).to_vec() {
+            if *count >= INCOMING {
+                break;
+            }
+            if lists.of(source).len() < places && lists.push(source, row) {
+                *count += 1;
+            }
         }
     }
-    (0..rows).filter(|row| !walk.reached(*row)).count() as u64
 }
 
-/// Adds an edge to `row`, and returns where from: the nearest reached row that has a place for it, of those that a
-/// search for it finds, for from there searches will come.
-fn link(graph: &mut Graph, matrix: &Matrix, walk: &Walk, row: u32) -> Option<u32> {
-    let query: Vec<f32> = vector(matrix, row).iter().map(|value| value.to_f32()).collect();
-    let sources = super::search(&graph.view(), &matrix.vectors, &query, MAX_SOURCES, |source| {
-        walk.reached(source)
-    });
-    sources
-        .iter()
-        .map(|source| source.id)
-        .find(|source| add_edge(graph, matrix, walk, *source, row))
-}
-
-/// Whether `source` had an unused place, or one whose edge no walk needs.
-fn add_edge(graph: &mut Graph, matrix: &Matrix, walk: &Walk, source: u32, row: u32) -> bool {
-    let start = source as usize * graph.stride;
-    let Some(places) = graph.level0.get_mut(start..start + graph.stride) else {
-        return false;
-    };
-    let farness = |place: &u32| {
-        if *place == NONE {
-            f32::INFINITY
-        } else {
-            -similarity(matrix, source, *place)
+/// Gives each row that no walk from `entry` reaches an edge from a near row that is reached. Returns how many rows are
+/// still unreached.
+pub(super) fn link_unreached(
+    lists: &mut Lists,
+    matrix: &Matrix,
+    codes: &Codes,
+    upper: &GraphView<'_>,
+    places: usize,
+) -> u64 {
+    let mut reached = Reached::default();
+    reached.walk(lists, upper.entry);
+    let mut query = vec![0.0; matrix.dim];
+    for (row, vector) in (0..lists.rows()).zip(matrix.vectors.chunks_exact(matrix.dim.max(1))) {
+        if reached.contains(row) {
+            continue;
         }
-    };
-    let spare = places.iter_mut().filter(|place| !walk.came(source, **place));
-    let Some(place) = spare.max_by(|a, b| farness(a).total_cmp(&farness(b))) else {
-        return false;
-    };
-    *place = row;
-    true
+        vector.convert_to_f32_slice(&mut query);
+        let found = nearest(upper, lists, codes, &query, SOURCES);
+        let near: Vec<u32> = found.iter().map(|source| source.id).chain([upper.entry]).collect();
+        if link(lists, &reached, &near, row, places) {
+            reached.walk(lists, row);
+        }
+    }
+    reached.0.iter().filter(|reached| !**reached).count() as u64
 }
 
-fn similarity(matrix: &Matrix, a: u32, b: u32) -> f32 {
-    dot_f16_f16(vector(matrix, a), vector(matrix, b))
+/// Adds an edge to `row` from the first of the `near` rows that is reached and has a place; where none has one of its
+/// `places` left, from the first that has any.
+fn link(lists: &mut Lists, reached: &Reached, near: &[u32], row: u32, places: usize) -> bool {
+    let mut sources = near.iter().filter(|source| reached.contains(**source));
+    let spare = sources.clone().find(|source| lists.of(**source).len() < places);
+    match spare {
+        Some(source) => lists.push(*source, row),
+        None => sources.any(|source| lists.push(*source, row)),
+    }
 }
 
-fn vector(matrix: &Matrix, row: u32) -> &[f16] {
-    let start = row as usize * matrix.dim;
-    matrix.vectors.get(start..start + matrix.dim).unwrap_or_default()
-}
+/// The rows that walks came to.
+#[derive(Default)]
+struct Reached(Vec<bool>);
 
-/// The rows reached so far, each with the row that it was first reached from. As long as those edges stay, everything
-/// reached stays so.
-struct Walk {
-    parents: Vec<u32>,
-}
-
-impl Walk {
-    /// Walks on from `row`, to which an edge leads from `parent`.
-    fn from(&mut self, graph: &Graph, parent: u32, row: u32) {
-        let mut open = vec![(parent, row)];
-        while let Some((parent, row)) = open.pop() {
-            if let Some(known) = self.parents.get_mut(row as usize)
-                && *known == NONE
+impl Reached {
+    /// Walks on from `row`.
+    fn walk(&mut self, lists: &Lists, row: u32) {
+        self.0.resize(lists.rows() as usize, false);
+        let mut open = vec![row];
+        while let Some(row) = open.pop() {
+            if let Some(reached) = self.0.get_mut(row as usize)
+                && !std::mem::replace(reached, true)
             {
-                *known = parent;
-                let start = row as usize * graph.stride;
-                let places = graph.level0.get(start..start + graph.stride).unwrap_or_default();
-                open.extend(places.iter().map(|next| (row, *next)));
+                open.extend(lists.of(row));
             }
         }
     }
 
-    fn reached(&self, row: u32) -> bool {
-        self.parents.get(row as usize).is_some_and(|parent| *parent != NONE)
+    fn contains(&self, row: u32) -> bool {
+        self.0.get(row as usize).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Graph, Level};
+    use crate::testing::unit_rows;
+
+    const ROWS: u32 = 40;
+
+    /// Where walks begin at row 0, with no level above but one that has row 0 alone.
+    fn upper() -> Graph {
+        Graph {
+            entry: 0,
+            upper_stride: 1,
+            upper: vec![Level {
+                nodes: vec![0],
+                neighbours: vec![crate::segment::format::NONE],
+            }],
+            ..Graph::default()
+        }
     }
 
-    /// Whether the walk came to `row` by the edge from `source`.
-    fn came(&self, source: u32, row: u32) -> bool {
-        self.parents.get(row as usize) == Some(&source)
+    /// A chain 0 -> 1 -> … of `length` rows; the others point at it, and nothing points at them.
+    fn chain(length: u32) -> Lists {
+        let mut lists = Lists::new(ROWS as usize, 4);
+        for row in 0..ROWS {
+            lists.push(row, if row < length { (row + 1) % length } else { row % length });
+        }
+        lists
+    }
+
+    #[test]
+    fn rows_that_nothing_points_at_are_linked() {
+        let matrix = unit_rows(ROWS as usize, 16, 0.0, 4);
+        let codes = Codes::new(&matrix).unwrap();
+        for places in [1, 2, 4] {
+            let mut lists = chain(30);
+            let unreached = link_unreached(&mut lists, &matrix, &codes, &upper().view(), places);
+            assert_eq!(unreached, 0);
+            let mut reached = Reached::default();
+            reached.walk(&lists, 0);
+            assert!((0..ROWS).all(|row| reached.contains(row)), "{places} places");
+        }
+    }
+
+    #[test]
+    fn where_no_list_has_places_rows_are_counted() {
+        let matrix = unit_rows(ROWS as usize, 16, 0.0, 4);
+        let codes = Codes::new(&matrix).unwrap();
+        let mut lists = Lists::new(ROWS as usize, 1);
+        (0..ROWS).for_each(|row| lists.set(row, &[(row + 1) % 30]));
+        assert_eq!(link_unreached(&mut lists, &matrix, &codes, &upper().view(), 1), 10);
+    }
+
+    #[test]
+    fn rows_get_edges_back_from_their_neighbours_while_there_are_places() {
+        let mut lists = Lists::new(4, 3);
+        lists.set(0, &[1, 2]);
+        lists.set(1, &[0, 2]);
+        lists.set(2, &[0, 1]);
+        lists.set(3, &[0, 1, 2]);
+        add_incoming(&mut lists, 2);
+        assert_eq!(lists.incoming()[3], 0);
+        add_incoming(&mut lists, 3);
+        assert_eq!(lists.incoming()[3], 2);
+        assert_eq!(lists.of(0), [1, 2, 3]);
     }
 }

@@ -1,21 +1,196 @@
-//! Beam search over the flat arrays.
+//! Beam search (Malkov and Yashunin, 2016, arXiv:1603.09320, algorithm 2), over whatever has neighbours and scores.
 
-use std::cell::RefCell;
 use std::collections::BinaryHeap;
 
 use half::f16;
 
 use super::GraphView;
-use crate::kernel::dot_f16_f32;
-use crate::search::top::{Scored, Top};
+use super::pool::Pool;
+use super::visited::Visited;
+use crate::kernel::{dot_f16_f32, prefetch};
+use crate::quantize::{CodesView, PreparedQuery};
+use crate::search::top::Scored;
+use crate::segment::format::NONE;
 
-thread_local! {
-    /// Clearing marks of a million rows costs more than a search, so each thread keeps its own.
-    static VISITED: RefCell<Visited> = RefCell::default();
+/// Rows that are expanded together: more scores at a time keep memory busier, but some of the later rows would not have
+/// been expanded at all.
+const AT_ONCE: usize = 2;
+
+/// The neighbours of rows at level 0.
+pub(crate) trait Links {
+    /// Calls `visit` with each neighbour of a row; it may be called with anything, rows that are not there too.
+    fn each(&self, row: u32, visit: impl FnMut(u32));
+
+    /// Asks for the neighbours of a row, which will be needed soon.
+    fn prefetch(&self, _row: u32) {}
 }
 
-/// The up to `ef` best rows that the graph leads to and `admits` accepts, best first. The walk passes through rows
-/// that are not admitted, which otherwise would cut the graph apart.
+/// How similar rows are to what is searched for.
+pub(crate) trait Scorer {
+    /// The scores of rows, in `scores` alone when it returns.
+    fn score(&self, rows: &[u32], scores: &mut Vec<f32>);
+}
+
+/// Scores by codes.
+pub(crate) struct ByCodes<'a> {
+    pub(crate) codes: CodesView<'a>,
+    pub(crate) query: &'a PreparedQuery,
+}
+
+impl Scorer for ByCodes<'_> {
+    fn score(&self, rows: &[u32], scores: &mut Vec<f32>) {
+        self.query.score_listed(&self.codes, rows, scores);
+    }
+}
+
+/// Scores by vectors.
+struct ByVectors<'a> {
+    vectors: &'a [f16],
+    query: &'a [f32],
+}
+
+impl Scorer for ByVectors<'_> {
+    fn score(&self, rows: &[u32], scores: &mut Vec<f32>) {
+        let score = |row: &u32| {
+            let start = *row as usize * self.query.len();
+            let vector = self.vectors.get(start..start + self.query.len());
+            dot_f16_f32(vector.unwrap_or_default(), self.query)
+        };
+        scores.clear();
+        scores.extend(rows.iter().map(score));
+    }
+}
+
+/// The memory of walks, which serves one after another.
+#[derive(Default)]
+pub(crate) struct Walker {
+    visited: Visited,
+    pool: Pool,
+    /// Rows seen for the first time, and then their scores.
+    fresh: Vec<u32>,
+    scores: Vec<f32>,
+    /// Of a walk with a filter: what may still be expanded.
+    open: BinaryHeap<Scored<u32>>,
+}
+
+impl Walker {
+    /// Begins a walk over `rows` rows that keeps the `ef` best.
+    pub(crate) fn begin(&mut self, rows: usize, ef: usize) {
+        self.visited.begin(rows);
+        self.pool.begin(ef);
+    }
+
+    /// Scores those of the rows that the walk has not seen, and adds them to the pool.
+    pub(crate) fn offer(&mut self, scorer: &impl Scorer, rows: impl IntoIterator<Item = u32>) {
+        self.fresh.clear();
+        let visited = &mut self.visited;
+        self.fresh.extend(rows.into_iter().filter(|row| visited.mark(*row)));
+        scorer.score(&self.fresh, &mut self.scores);
+        for (row, score) in self.fresh.iter().zip(&self.scores) {
+            self.pool.push(*score, *row);
+        }
+    }
+
+    /// Walks greedily from the entry through the levels above 0. All that it scores is in the pool then: level 0 is
+    /// entered from the best places, not from one.
+    pub(crate) fn descend(&mut self, graph: &GraphView<'_>, scorer: &impl Scorer) {
+        self.offer(scorer, [graph.entry]);
+        for level in graph.upper.iter().rev() {
+            let mut here = None;
+            while here != self.pool.best()
+                && let Some(best) = self.pool.best()
+            {
+                here = Some(best);
+                self.offer(scorer, graph.upper_neighbours(level, best).iter().copied());
+            }
+        }
+    }
+
+    /// Expands the best rows of the pool until all in it are expanded.
+    pub(crate) fn walk(&mut self, links: &impl Links, scorer: &impl Scorer) {
+        let Self {
+            visited,
+            pool,
+            fresh,
+            scores,
+            ..
+        } = self;
+        while let Some(row) = pool.expand() {
+            fresh.clear();
+            for row in [row].into_iter().chain((1..AT_ONCE).map_while(|_| pool.expand())) {
+                links.each(row, |next| {
+                    if visited.mark(next) {
+                        fresh.push(next);
+                    }
+                });
+            }
+            scorer.score(fresh, scores);
+            for (row, score) in fresh.iter().zip(&*scores) {
+                if pool.push(*score, *row) {
+                    links.prefetch(*row);
+                }
+            }
+        }
+    }
+
+    /// As [`Walker::walk`], for rows that `admits` accepts alone: the pool holds no other when it returns. The walk passes
+    /// through the others, which otherwise would cut the graph apart, and goes on until none could lead to something
+    /// better.
+    pub(crate) fn walk_admitted(&mut self, links: &impl Links, scorer: &impl Scorer, admits: impl Fn(u32) -> bool) {
+        let ef = self.pool.capacity();
+        self.open.clear();
+        self.open.extend(self.pool.iter());
+        self.pool.begin(ef);
+        for entry in self.open.iter().filter(|entry| admits(entry.id)) {
+            self.pool.push(entry.score, entry.id);
+        }
+        while let Some(nearest) = self.open.pop() {
+            if nearest.score < self.pool.threshold() {
+                break;
+            }
+            self.fresh.clear();
+            links.each(nearest.id, |next| {
+                if self.visited.mark(next) {
+                    self.fresh.push(next);
+                }
+            });
+            scorer.score(&self.fresh, &mut self.scores);
+            for (row, score) in self.fresh.iter().zip(&self.scores) {
+                if *score > self.pool.threshold() {
+                    let (score, id) = (*score, *row);
+                    self.open.push(Scored { score, id });
+                    if admits(id) {
+                        self.pool.push(score, id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the walk found.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+}
+
+impl Links for GraphView<'_> {
+    #[inline]
+    fn each(&self, row: u32, mut visit: impl FnMut(u32)) {
+        for next in self.neighbours(row) {
+            if *next == NONE {
+                break;
+            }
+            visit(*next);
+        }
+    }
+
+    #[inline]
+    fn prefetch(&self, row: u32) {
+        prefetch(self.neighbours(row));
+    }
+}
+
+/// The up to `ef` best rows that the graph leads to and `admits` accepts, best first, by the vectors themselves.
 pub(crate) fn search(
     graph: &GraphView<'_>,
     vectors: &[f16],
@@ -23,101 +198,10 @@ pub(crate) fn search(
     ef: usize,
     admits: impl Fn(u32) -> bool,
 ) -> Vec<Scored<u32>> {
-    let Some(entry) = score(vectors, query, graph.entry) else {
-        return Vec::new();
-    };
-    let start = descend(graph, vectors, query, entry);
-    let rows = vectors.len() / query.len();
-    VISITED.with_borrow_mut(|visited| {
-        visited.begin(rows);
-        beam(graph, vectors, query, ef, start, visited, admits)
-    })
-}
-
-/// Walks greedily through the levels above 0.
-fn descend(graph: &GraphView<'_>, vectors: &[f16], query: &[f32], entry: Scored<u32>) -> Scored<u32> {
-    let mut best = entry;
-    for level in graph.upper.iter().rev() {
-        loop {
-            let neighbours = graph.upper_neighbours(level, best.id);
-            match neighbours.iter().filter_map(|row| score(vectors, query, *row)).max() {
-                Some(better) if better > best => best = better,
-                _ => break,
-            }
-        }
-    }
-    best
-}
-
-/// Expands the best candidate until none can improve the `ef` best results.
-fn beam(
-    graph: &GraphView<'_>,
-    vectors: &[f16],
-    query: &[f32],
-    ef: usize,
-    start: Scored<u32>,
-    visited: &mut Visited,
-    admits: impl Fn(u32) -> bool,
-) -> Vec<Scored<u32>> {
-    let mut found = Top::new(ef);
-    let mut candidates = BinaryHeap::from([start]);
-    visited.mark(start.id);
-    if admits(start.id) {
-        found.push(start);
-    }
-    while let Some(candidate) = candidates.pop() {
-        if found.is_full() && found.worst().is_some_and(|worst| candidate < *worst) {
-            break;
-        }
-        for row in graph.neighbours(candidate.id) {
-            if !visited.mark(*row) {
-                continue;
-            }
-            let Some(next) = score(vectors, query, *row) else {
-                continue;
-            };
-            if !found.is_full() || found.worst().is_some_and(|worst| next > *worst) {
-                candidates.push(next);
-                if admits(*row) {
-                    found.push(next);
-                }
-            }
-        }
-    }
-    found.into_sorted()
-}
-
-/// None for a row that is not there: an unused place, or damage.
-fn score(vectors: &[f16], query: &[f32], row: u32) -> Option<Scored<u32>> {
-    let start = (row as usize).checked_mul(query.len())?;
-    let vector = vectors.get(start..start.checked_add(query.len())?)?;
-    Some(Scored {
-        score: dot_f16_f32(vector, query),
-        id: row,
-    })
-}
-
-/// Rows seen in the present search: those that carry its number.
-#[derive(Default)]
-struct Visited {
-    marks: Vec<u8>,
-    present: u8,
-}
-
-impl Visited {
-    fn begin(&mut self, rows: usize) {
-        self.marks.resize(rows, 0);
-        self.present = self.present.wrapping_add(1);
-        if self.present == 0 {
-            self.marks.fill(0);
-            self.present = 1;
-        }
-    }
-
-    /// Whether the row exists and was not marked before.
-    fn mark(&mut self, row: u32) -> bool {
-        self.marks
-            .get_mut(row as usize)
-            .is_some_and(|mark| std::mem::replace(mark, self.present) != self.present)
-    }
+    let mut walker = Walker::default();
+    let scorer = ByVectors { vectors, query };
+    walker.begin(vectors.len() / query.len().max(1), ef);
+    walker.descend(graph, &scorer);
+    walker.walk_admitted(graph, &scorer, admits);
+    walker.pool().iter().collect()
 }

@@ -3,25 +3,29 @@
 use half::f16;
 
 use super::*;
+use crate::error::IndexError;
 use crate::matrix::Matrix;
 use crate::segment::format::NONE;
-use crate::testing::Noise;
+use crate::testing::{unit, unit_rows};
 
 const DIM: usize = 16;
 
 fn matrix(rows: usize, seed: u64) -> Matrix {
-    let mut noise = Noise::new(seed);
-    let mut vectors = Vec::new();
-    for _ in 0..rows {
-        let values = noise.values(DIM);
-        let norm = values.iter().map(|x| x * x).sum::<f32>().sqrt();
-        vectors.extend(values.iter().map(|x| f16::from_f32(x / norm)));
+    unit_rows(rows, DIM, 0.0, seed)
+}
+
+fn options<'a>() -> BuildOptions<'a> {
+    BuildOptions {
+        training: None,
+        progress: &|_, _| (),
+        cancelled: &|| false,
     }
-    Matrix {
-        ids: (0..rows as u64).collect(),
-        vectors,
-        dim: DIM,
-    }
+}
+
+fn build(matrix: &Matrix) -> Graph {
+    let built = super::build(matrix, &options()).unwrap();
+    assert_eq!(built.unreached, 0);
+    built.graph
 }
 
 fn query(matrix: &Matrix, row: usize) -> Vec<f32> {
@@ -31,26 +35,10 @@ fn query(matrix: &Matrix, row: usize) -> Vec<f32> {
         .collect()
 }
 
-/// A chain 0 -> 1 -> … with one neighbour a row, and no upper level.
-fn chain(rows: u32, stride: usize) -> Graph {
-    let mut level0 = vec![NONE; rows as usize * stride];
-    for row in 0..rows - 1 {
-        level0[row as usize * stride] = row + 1;
-    }
-    Graph {
-        entry: 0,
-        stride,
-        level0,
-        upper_stride: 1,
-        upper: Vec::new(),
-    }
-}
-
 #[test]
 fn a_built_graph_reaches_every_row_and_names_only_rows() {
     let matrix = matrix(1500, 1);
-    let (graph, unreached) = build(&matrix).unwrap();
-    assert_eq!(unreached, 0);
+    let graph = build(&matrix);
     assert_eq!(graph.level0.len(), 1500 * graph.stride);
     assert!(graph.level0.iter().all(|row| *row < 1500 || *row == NONE));
     assert!(!graph.upper.is_empty());
@@ -67,8 +55,7 @@ fn a_built_graph_reaches_every_row_and_names_only_rows() {
 fn graphs_of_one_and_two_rows() {
     for rows in [1, 2] {
         let matrix = matrix(rows, 2);
-        let (graph, unreached) = build(&matrix).unwrap();
-        assert_eq!(unreached, 0);
+        let graph = build(&matrix);
         let found = search(&graph.view(), &matrix.vectors, &query(&matrix, rows - 1), 5, |_| true);
         assert_eq!(found.len(), rows);
         assert_eq!(found[0].id as usize, rows - 1);
@@ -78,7 +65,7 @@ fn graphs_of_one_and_two_rows() {
 #[test]
 fn only_admitted_rows_are_found_and_the_walk_passes_through_the_others() {
     let matrix = matrix(1500, 3);
-    let (graph, _) = build(&matrix).unwrap();
+    let graph = build(&matrix);
     for row in 0..50 {
         let query = query(&matrix, row);
         let found = search(&graph.view(), &matrix.vectors, &query, 64, |row| row % 5 == 1);
@@ -93,41 +80,9 @@ fn only_admitted_rows_are_found_and_the_walk_passes_through_the_others() {
 }
 
 #[test]
-fn rows_that_nothing_points_at_are_linked() {
-    let matrix = matrix(40, 4);
-    // Rows 30 to 39 point at the chain, and nothing points at them.
-    let mut graph = chain(30, 2);
-    for row in 30..40u32 {
-        graph.level0.extend([row - 30, NONE]);
-    }
-    assert_eq!(repair::link_unreached(&mut graph, &matrix), 0);
-    let found = search(&graph.view(), &matrix.vectors, &query(&matrix, 35), 40, |_| true);
-    assert_eq!(found.len(), 40);
-}
-
-#[test]
-fn a_row_without_any_edge_is_linked() {
-    let matrix = matrix(10, 5);
-    let mut graph = chain(10, 2);
-    graph.level0[8 * 2] = NONE;
-    assert_eq!(repair::link_unreached(&mut graph, &matrix), 0);
-    assert!(graph.level0.contains(&9));
-}
-
-#[test]
-fn only_edges_that_no_walk_needs_are_replaced() {
-    let matrix = matrix(10, 5);
-    // A ring of 0 to 8 with every place taken: the edge back to the entry alone can go.
-    let mut graph = chain(10, 1);
-    graph.level0[8] = 0;
-    assert_eq!(repair::link_unreached(&mut graph, &matrix), 0);
-    assert_eq!(graph.level0[..9], [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-}
-
-#[test]
 fn a_damaged_graph_is_walked_as_far_as_it_goes() {
     let matrix = matrix(200, 6);
-    let (good, _) = build(&matrix).unwrap();
+    let good = build(&matrix);
     for damage in [200, 1 << 20, NONE, NONE - 1] {
         let mut bad = good.clone();
         bad.level0.iter_mut().step_by(3).for_each(|row| *row = damage);
@@ -139,4 +94,89 @@ fn a_damaged_graph_is_walked_as_far_as_it_goes() {
         bad.entry = damage;
         assert!(search(&bad.view(), &matrix.vectors, &query(&matrix, 0), 50, |_| true).is_empty());
     }
+}
+
+#[test]
+fn copies_of_one_vector_are_all_reached() {
+    let mut matrix = matrix(600, 7);
+    let copied = matrix.vectors[..DIM].to_vec();
+    for row in 0..300 {
+        matrix.vectors[2 * row * DIM..][..DIM].copy_from_slice(&copied);
+    }
+    let graph = build(&matrix);
+    let found = search(&graph.view(), &matrix.vectors, &query(&matrix, 1), 600, |_| true);
+    assert_eq!(found.len(), 600);
+}
+
+#[test]
+fn training_queries_make_rows_near_to_such_queries_easier_to_find() {
+    let matrix = matrix(1500, 8);
+    let vector = |row: usize| matrix.vectors[row * DIM..(row + 1) * DIM].iter().map(|x| x.to_f32());
+    // Halfway between rows that have nothing to do with one another.
+    let between = |row: usize| unit(vector(row).zip(vector(row + 700)).map(|(a, b)| a + b).collect());
+    let queries: Vec<Vec<f32>> = (0..400).map(between).collect();
+    let training = queries.concat();
+    let trained = BuildOptions {
+        training: Some(&training),
+        ..options()
+    };
+    let [plain, bridged] = [options(), trained].map(|options| super::build(&matrix, &options).unwrap().graph);
+    let recall = |graph: &Graph| {
+        let found = queries.iter().map(|query| {
+            let found = search(&graph.view(), &matrix.vectors, query, 10, |_| true);
+            let truth = search(&graph.view(), &matrix.vectors, query, 1500, |_| true);
+            found.iter().filter(|hit| truth[..10].contains(hit)).count()
+        });
+        found.sum::<usize>()
+    };
+    let (plain, bridged) = (recall(&plain), recall(&bridged));
+    assert!(bridged > plain, "{bridged} of 4,000 with training, {plain} without");
+}
+
+#[test]
+fn building_says_how_far_it_is_and_ends_when_it_is_cancelled() {
+    let matrix = matrix(1000, 9);
+    let training = query(&matrix, 0).repeat(200);
+    let most = std::sync::atomic::AtomicU64::new(0);
+    let watched = BuildOptions {
+        training: Some(&training),
+        progress: &|done, of| {
+            assert_eq!(of, 1200);
+            most.fetch_max(done, std::sync::atomic::Ordering::Relaxed);
+        },
+        ..options()
+    };
+    super::build(&matrix, &watched).unwrap();
+    assert_eq!(most.into_inner(), 1200);
+    for after in [0, 1, 5, 17] {
+        let asked = std::sync::atomic::AtomicU64::new(0);
+        let cancelled = BuildOptions {
+            training: Some(&training),
+            cancelled: &|| asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= after,
+            ..options()
+        };
+        let outcome = super::build(&matrix, &cancelled);
+        assert!(matches!(outcome, Err(IndexError::Cancelled)), "after {after}");
+    }
+}
+
+#[test]
+fn damaged_vectors_never_reach_the_builder() {
+    for damage in [f16::NAN, f16::INFINITY, f16::ZERO, f16::from_f32(3.0)] {
+        let mut matrix = matrix(100, 10);
+        matrix.vectors[17 * DIM..18 * DIM].fill(damage);
+        let error = super::build(&matrix, &options()).err().unwrap();
+        assert!(error.to_string().contains("item 35 "), "{error}");
+    }
+}
+
+#[test]
+fn training_vectors_that_are_none_are_left_out() {
+    let matrix = matrix(300, 11);
+    let training = [vec![f32::NAN; DIM], vec![0.0; DIM], vec![f32::MAX; DIM], vec![0.5; 3]].concat();
+    let options = BuildOptions {
+        training: Some(&training),
+        ..options()
+    };
+    assert_eq!(super::build(&matrix, &options).unwrap().unreached, 0);
 }

@@ -1,8 +1,11 @@
-//! Nearest-neighbour search over one space: sealed vectors by scan or graph, unsealed ones by scan, merged.
+//! Nearest-neighbour search over one space: each segment by scan or graph, unsealed vectors by scan, merged.
 
 mod exact;
 mod plan;
+pub(crate) mod recall;
+mod rerank;
 pub(crate) mod top;
+mod walk;
 
 use roaring::RoaringTreemap;
 
@@ -10,11 +13,10 @@ pub(crate) use plan::{GRAPH_MIN_ROWS, plan};
 pub use plan::{Method, Plan, PlanReason};
 
 use crate::error::Result;
-use crate::graph;
 use crate::matrix::check_unit;
 use crate::types::{Hit, ItemId};
 use crate::view::{Sealed, SpaceView};
-use top::{Scored, Top};
+use top::Top;
 
 /// Which way the sealed vectors are searched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub enum Mode {
     Auto,
     /// Scan every vector: the true nearest.
     Exact,
-    /// Walk the graph, where there is one and the filter is not narrow.
+    /// Walk graphs, where there are some and the filter is not narrow.
     Graph,
 }
 
@@ -35,9 +37,13 @@ pub struct SearchParams<'a> {
     pub k: usize,
     /// Scan or graph.
     pub mode: Mode,
-    /// Candidates that a graph search keeps (more is slower and misses less); at least `2 * k` are kept. None means
-    /// the default, 128.
+    /// Candidates that the walk of a graph keeps (more is slower and misses less); at least `k` are kept. None means
+    /// what reaches [`SearchParams::target_recall`].
     pub ef: Option<usize>,
+    /// The share of the ten true nearest that is to be found, 0 to 1; candidates are kept as was measured when the
+    /// segments were made, and a segment whose graph does not reach it is scanned. None means 0.99, or what the graph
+    /// reaches.
+    pub target_recall: Option<f32>,
     /// The items that may be found; none means all. `k` of them are found where `k` exist.
     pub filter: Option<&'a RoaringTreemap>,
 }
@@ -48,17 +54,10 @@ pub(crate) fn search(view: &SpaceView, query: &[f32], params: &SearchParams<'_>)
     if k == 0 {
         return Ok(Vec::new());
     }
-    let fresh = exact::scan_matrix(&view.fresh, query, k, filter);
-    let found = match &view.shape.sealed {
-        None => fresh,
-        Some(sealed) => {
-            let walked = match plan(&view.shape, params).method {
-                Method::Graph => walk_graph(sealed, query, params),
-                Method::Exact => None,
-            };
-            fresh.merge(walked.unwrap_or_else(|| exact::scan_sealed(sealed, query, k, filter)))
-        }
-    };
+    let mut found = exact::scan_matrix(&view.fresh, query, k, filter);
+    for sealed in &view.shape.sealed {
+        found = found.merge(search_segment(sealed, query, params));
+    }
     Ok(found
         .into_sorted()
         .into_iter()
@@ -69,20 +68,15 @@ pub(crate) fn search(view: &SpaceView, query: &[f32], params: &SearchParams<'_>)
         .collect())
 }
 
-/// The `k` best that the graph leads to; none when it leads to fewer, and a scan might find more.
-fn walk_graph(sealed: &Sealed, query: &[f32], params: &SearchParams<'_>) -> Option<Top<ItemId>> {
-    let (ids, vectors) = (sealed.segment.ids(), sealed.segment.vectors());
-    let graph = sealed.segment.graph()?;
-    let admits = |row: u32| {
-        let id = ids.get(row as usize);
-        !sealed.dead.contains(row as usize) && id.is_some_and(|id| exact::admits(params.filter, *id))
+fn search_segment(sealed: &Sealed, query: &[f32], params: &SearchParams<'_>) -> Top<ItemId> {
+    let SearchParams { k, filter, .. } = *params;
+    let chosen = plan::choose(sealed, params);
+    let walked = match chosen.method {
+        Method::Graph => walk::walk_graph(sealed, query, k, chosen.ef, filter),
+        Method::Exact => None,
     };
-    let mut top = Top::new(params.k);
-    for Scored { score, id: row } in graph::search(&graph, vectors, query, plan::ef(params), admits) {
-        top.push(Scored {
-            score,
-            id: *ids.get(row as usize)?,
-        });
-    }
-    top.is_full().then_some(top)
+    walked.unwrap_or_else(|| exact::scan_sealed(sealed, query, k, filter))
 }
+
+#[cfg(test)]
+mod tests;

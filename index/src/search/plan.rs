@@ -1,8 +1,8 @@
-//! Choosing between the exact scan and the graph.
+//! Choosing between the exact scan and the graph, segment by segment.
 
 use std::fmt;
 
-use super::{Mode, SearchParams};
+use super::{Mode, SearchParams, recall};
 use crate::view::{Sealed, Shape};
 
 // Measured with the example `threshold` on two cores with AVX2: 22,000 vectors of 384 dimensions are scanned in 1.2 to
@@ -13,14 +13,18 @@ use crate::view::{Sealed, Shape};
 pub(crate) const GRAPH_MIN_ROWS: usize = 20_000;
 /// Vectors that are scanned in the time that the graph search takes for one candidate.
 const ROWS_A_CANDIDATE: usize = 80;
-/// A filter that admits less than one in this many vectors makes the graph walk mostly over what is not admitted.
-const FILTER_MIN_SHARE: u64 = 20;
 /// Below this many admitted vectors a scan is quick anyway.
 const FILTER_MIN_ITEMS: u64 = 5_000;
-/// Candidates kept by the graph search where the caller names no number.
+/// Candidates kept by the graph search where nothing was measured of the graph.
 const DEFAULT_EF: usize = 128;
+/// So many are kept in any case, so that asking for a few more results does not change the first ones.
+const LEAST_EF: usize = 64;
+/// Candidates for each result, at least: what was measured was measured for ten results.
+const EF_A_RESULT: usize = 3;
+/// The recall that is aimed at where the caller names none.
+const DEFAULT_RECALL: f32 = 0.99;
 
-/// How the sealed vectors of a space are searched.
+/// How sealed vectors are searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// Every vector is scanned.
@@ -37,7 +41,7 @@ pub enum PlanReason {
     Asked,
     /// No vector is sealed.
     NothingSealed,
-    /// The segment cannot be used; see [`Plan::problem`].
+    /// No segment can be used; see [`Plan::problems`].
     SegmentUnusable,
     /// The segment has no graph.
     NoGraph,
@@ -47,6 +51,8 @@ pub enum PlanReason {
     ManyResults,
     /// The filter admits so few vectors that a scan is quicker.
     NarrowFilter,
+    /// The graph does not reach the recall that was asked for.
+    LowRecall,
     /// So many vectors that the graph is quicker.
     ManyVectors,
 }
@@ -54,16 +60,29 @@ pub enum PlanReason {
 /// What a search of a space will do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// How the sealed vectors are searched.
+    /// How the largest segment is searched. Smaller ones may be scanned where it is walked.
     pub method: Method,
     /// Why.
     pub reason: PlanReason,
+    /// Candidates that the walk of the largest segment keeps, where it is walked.
+    pub ef: Option<usize>,
+    /// Segments that are searched.
+    pub segments: usize,
     /// Sealed vectors that still hold.
     pub sealed: u64,
     /// Vectors that are scanned in any case, for they are in no usable segment.
     pub unsealed: u64,
-    /// What is wrong with the segment, where it cannot be used.
-    pub problem: Option<String>,
+    /// What is wrong with the segments that cannot be used.
+    pub problems: Vec<String>,
+}
+
+/// How one segment is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SegmentPlan {
+    pub(super) method: Method,
+    pub(super) reason: PlanReason,
+    /// Candidates of a walk.
+    pub(super) ef: usize,
 }
 
 impl fmt::Display for PlanReason {
@@ -76,6 +95,7 @@ impl fmt::Display for PlanReason {
             Self::FewVectors => "few vectors: a scan is as quick and loses nothing",
             Self::ManyResults => "many results are asked for",
             Self::NarrowFilter => "the filter admits few vectors",
+            Self::LowRecall => "the graph does not reach the recall that is asked for",
             Self::ManyVectors => "many vectors",
         })
     }
@@ -83,68 +103,98 @@ impl fmt::Display for PlanReason {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let method = match self.method {
-            Method::Exact => "exact scan",
-            Method::Graph => "graph",
-        };
-        write!(
-            f,
-            "{method} ({}); {} sealed, {} unsealed",
-            self.reason, self.sealed, self.unsealed
-        )
+        match (self.method, self.ef) {
+            (Method::Graph, Some(ef)) => write!(f, "graph, {ef} candidates")?,
+            (Method::Graph, None) => f.write_str("graph")?,
+            (Method::Exact, _) => f.write_str("exact scan")?,
+        }
+        write!(f, " ({}); {} sealed", self.reason, self.sealed)?;
+        if self.segments > 1 {
+            write!(f, " in {} segments", self.segments)?;
+        }
+        write!(f, ", {} unsealed", self.unsealed)
     }
-}
-
-/// Candidates that a graph search keeps. It does not depend on `k` while `k` is small, so that asking for more
-/// results does not change the first ones.
-pub(super) fn ef(params: &SearchParams<'_>) -> usize {
-    params.ef.unwrap_or(DEFAULT_EF).max(params.k.saturating_mul(2))
 }
 
 pub(crate) fn plan(shape: &Shape, params: &SearchParams<'_>) -> Plan {
-    let (method, reason) = choose(shape, params);
-    let sealed = shape.sealed.as_ref().map_or(0, Sealed::live) as u64;
-    let unsealed = shape.counters.items.saturating_sub(sealed);
+    let largest = shape.sealed.iter().max_by_key(|sealed| sealed.live());
+    let (method, reason, ef) = match largest {
+        Some(sealed) => {
+            let SegmentPlan { method, reason, ef } = choose(sealed, params);
+            (method, reason, (method == Method::Graph).then_some(ef))
+        }
+        None if shape.broken.is_empty() => (Method::Exact, PlanReason::NothingSealed, None),
+        None => (Method::Exact, PlanReason::SegmentUnusable, None),
+    };
+    let sealed = shape.sealed.iter().map(|sealed| sealed.live() as u64).sum();
     Plan {
         method,
         reason,
+        ef,
+        segments: shape.sealed.len(),
         sealed,
-        unsealed,
-        problem: shape.problem.clone(),
+        unsealed: shape.counters.items.saturating_sub(sealed),
+        problems: shape.problems().map(str::to_owned).collect(),
     }
 }
 
-fn choose(shape: &Shape, params: &SearchParams<'_>) -> (Method, PlanReason) {
-    let Some(sealed) = &shape.sealed else {
-        let unusable = shape.problem.is_some();
-        return (
-            Method::Exact,
-            if unusable {
-                PlanReason::SegmentUnusable
-            } else {
-                PlanReason::NothingSealed
-            },
-        );
+/// How a segment is searched, and why.
+pub(super) fn choose(sealed: &Sealed, params: &SearchParams<'_>) -> SegmentPlan {
+    let ef = ef(sealed, params);
+    let (method, reason) = match (params.mode, ef) {
+        (Mode::Exact, _) => (Method::Exact, PlanReason::Asked),
+        _ if !sealed.record.graph => (Method::Exact, PlanReason::NoGraph),
+        (_, None) => (Method::Exact, PlanReason::LowRecall),
+        (mode, Some(ef)) => weigh(sealed, params, mode, ef),
     };
-    if params.mode == Mode::Exact {
-        return (Method::Exact, PlanReason::Asked);
+    SegmentPlan {
+        method,
+        reason,
+        ef: ef.unwrap_or(DEFAULT_EF),
     }
-    if !sealed.record.graph {
-        return (Method::Exact, PlanReason::NoGraph);
-    }
+}
+
+fn weigh(sealed: &Sealed, params: &SearchParams<'_>, mode: Mode, ef: usize) -> (Method, PlanReason) {
     let live = sealed.live();
-    let narrow = params.filter.is_some_and(|filter| {
-        filter.len() < FILTER_MIN_ITEMS || filter.len().saturating_mul(FILTER_MIN_SHARE) < live as u64
-    });
-    if narrow {
-        (Method::Exact, PlanReason::NarrowFilter)
-    } else if params.mode == Mode::Graph {
+    let walk_costs = ef.saturating_mul(ROWS_A_CANDIDATE);
+    if let Some(filter) = params.filter {
+        let (first, last) = (sealed.segment.ids().first(), sealed.segment.ids().last());
+        let admitted = match (first, last) {
+            (Some(first), Some(last)) if first <= last => filter.range_cardinality(first..=last),
+            _ => 0,
+        };
+        // The walk meets one admitted row in `live / admitted`, and so is that many times longer.
+        let scan_wins = u128::from(admitted) * u128::from(admitted) < walk_costs as u128 * live as u128;
+        if admitted < FILTER_MIN_ITEMS || scan_wins {
+            return (Method::Exact, PlanReason::NarrowFilter);
+        }
+    }
+    if mode == Mode::Graph {
         (Method::Graph, PlanReason::Asked)
     } else if live < GRAPH_MIN_ROWS {
         (Method::Exact, PlanReason::FewVectors)
-    } else if ef(params).saturating_mul(ROWS_A_CANDIDATE) > live {
+    } else if walk_costs > live {
         (Method::Exact, PlanReason::ManyResults)
     } else {
         (Method::Graph, PlanReason::ManyVectors)
     }
+}
+
+/// Candidates that a walk keeps; none where the graph does not reach the recall that the caller asks for. It does not
+/// depend on `k` while `k` is small, so that asking for more results does not change the first ones.
+fn ef(sealed: &Sealed, params: &SearchParams<'_>) -> Option<usize> {
+    let least = params.k.saturating_mul(EF_A_RESULT).max(LEAST_EF);
+    if let Some(asked) = params.ef {
+        return Some(asked.max(params.k));
+    }
+    let curve = &sealed.record.recall;
+    let Some(last) = curve.last() else {
+        return Some(DEFAULT_EF.max(least));
+    };
+    let reached = recall::ef_for(curve, params.target_recall.unwrap_or(DEFAULT_RECALL));
+    let ef = match params.target_recall {
+        Some(_) => reached?,
+        None => reached.unwrap_or(last.ef as usize),
+    };
+    Some(ef.max(least))
 }

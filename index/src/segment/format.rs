@@ -7,7 +7,7 @@
 //! | offset | content |
 //! | --- | --- |
 //! | 0 | `CLIPDEXS` |
-//! | 8 | BLAKE3 checksum of everything from offset 40 on |
+//! | 8 | BLAKE3 checksum of what lies from offset 40 to the body |
 //! | 40 | format version, u32 |
 //! | 44 | flags, u32: 1 when there is a graph |
 //! | 48 | dimensions, u32 |
@@ -16,24 +16,39 @@
 //! | 64 | neighbours a node above level 0, u32 (0 without a graph) |
 //! | 68 | row of the entry point, u32 |
 //! | 72 | nodes at levels 1 to 16, 16 x u32 |
-//! | 192 | item ids, u64 each, ascending; a vector's place here is its *row* |
-//! | … | vectors, f16, row by row |
-//! | … | level 0: the neighbours of each row, u32 rows, filled up with `0xffffffff` |
-//! | … | levels 1 and up: the rows that are on each level, u32, ascending within a level |
-//! | … | levels 1 and up: the neighbours of each of those, u32 rows, filled up with `0xffffffff` |
+//! | 136 | the longest rest of a row that its codes leave, in scales, f32 |
+//! | 192 | BLAKE3 checksum of each block of 1 MiB of the body, the last of which may be shorter |
+//! | … | the body, from a multiple of 4096 bytes on: |
+//! | | item ids, u64 each, ascending; a vector's place here is its *row* |
+//! | | mean of the vectors, f32 |
+//! | | scale of each row's codes, f32 |
+//! | | codes, i8, row by row, each row filled up with zeros to a multiple of 64 |
+//! | | level 0: the neighbours of each row, u32 rows, filled up with `0xffffffff` |
+//! | | levels 1 and up: the rows that are on each level, u32, ascending within a level |
+//! | | levels 1 and up: the neighbours of each of those, u32 rows, filled up with `0xffffffff` |
+//! | | vectors, f16, row by row |
 //!
-//! Where each section lies follows from the header, so that there are no offsets to be wrong.
+//! Where each section lies follows from the header, so that there are no offsets to be wrong. The first checksum, which
+//! the database repeats, is compared whenever a file is opened, and covers those of the blocks. What codes mean: see
+//! `quantize`.
 
 use std::ops::Range;
+
+use crate::graph::MAX_ROWS;
+use crate::quantize::stride;
 
 /// First bytes of a segment file.
 pub(crate) const MAGIC: &[u8; 8] = b"CLIPDEXS";
 /// The version this program writes and reads.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// Where the checksummed part begins.
 pub(crate) const BODY: usize = 40;
-/// Bytes before the first section.
+/// Bytes before the checksums of the blocks.
 pub(crate) const HEADER: usize = 192;
+/// Bytes of the body that have a checksum of their own.
+pub(crate) const BLOCK: usize = 1 << 20;
+/// Bytes of a checksum.
+pub(crate) const CHECKSUM: usize = 32;
 /// Levels above level 0.
 pub(crate) const LEVELS: usize = 16;
 /// Alignment of every section.
@@ -42,12 +57,15 @@ pub(crate) const ALIGN: usize = 64;
 pub(crate) const NONE: u32 = u32::MAX;
 
 const FLAG_GRAPH: u32 = 1;
+/// Alignment of the body: pages can be mapped in it.
+const PAGE: usize = 4096;
 
 /// What the header says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Header {
     pub(crate) dim: u32,
     pub(crate) count: u64,
+    pub(crate) error: f32,
     pub(crate) graph: Option<GraphHeader>,
 }
 
@@ -73,11 +91,12 @@ impl Header {
         bytes.extend(graph.upper_stride.to_le_bytes());
         bytes.extend(graph.entry.to_le_bytes());
         bytes.extend(graph.level_nodes.iter().flat_map(|nodes| nodes.to_le_bytes()));
+        bytes.extend(self.error.to_le_bytes());
         bytes.resize(HEADER - BODY, 0);
         bytes
     }
 
-    /// The checksum and the header of a file, or what is wrong with it.
+    /// The checksum that a file states, and its header, or what is wrong with it.
     pub(crate) fn decode(file: &[u8]) -> Result<([u8; 32], Self), String> {
         let (magic, rest) = file.split_first_chunk::<8>().ok_or("shorter than a header")?;
         if magic != MAGIC {
@@ -97,6 +116,7 @@ impl Header {
         for nodes in &mut level_nodes {
             *nodes = take_u32(&mut rest)?;
         }
+        let error = f32::from_bits(take_u32(&mut rest)?);
         let graph = match flags {
             0 => None,
             FLAG_GRAPH => Some(GraphHeader {
@@ -110,7 +130,16 @@ impl Header {
         if graph.is_some() && u64::from(entry) >= count {
             return Err(format!("entry point {entry} of {count} vectors"));
         }
-        Ok((*checksum, Self { dim, count, graph }))
+        if count > MAX_ROWS as u64 {
+            return Err(format!("{count} vectors, of which a segment can have {MAX_ROWS}"));
+        }
+        let header = Self {
+            dim,
+            count,
+            error,
+            graph,
+        };
+        Ok((*checksum, header))
     }
 }
 
@@ -120,45 +149,69 @@ fn take_u32(rest: &mut &[u8]) -> Result<u32, String> {
     Ok(u32::from_le_bytes(*value))
 }
 
-/// Byte ranges of the sections.
+/// Byte ranges of the parts of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
+    /// The checksums of the blocks.
+    pub(crate) blocks: Range<usize>,
+    /// All that comes after.
+    pub(crate) body: Range<usize>,
     pub(crate) ids: Range<usize>,
-    pub(crate) vectors: Range<usize>,
+    pub(crate) mean: Range<usize>,
+    pub(crate) scales: Range<usize>,
+    pub(crate) codes: Range<usize>,
     pub(crate) level0: Range<usize>,
     pub(crate) upper_nodes: Range<usize>,
     pub(crate) upper_neighbours: Range<usize>,
+    pub(crate) vectors: Range<usize>,
 }
 
 impl Layout {
-    /// Where the sections of a file with this header lie; none when that is past what memory can address.
+    /// Where the parts of a file with this header lie; none when that is past what memory can address.
     pub(crate) fn new(header: &Header) -> Option<Self> {
+        let at_zero = Self::with_body_at(0, header)?;
+        let blocks = at_zero.body.len().div_ceil(BLOCK).checked_mul(CHECKSUM)?;
+        let end = HEADER.checked_add(blocks)?;
+        let mut layout = Self::with_body_at(end.checked_next_multiple_of(PAGE)?, header)?;
+        layout.blocks = HEADER..end;
+        Some(layout)
+    }
+
+    fn with_body_at(start: usize, header: &Header) -> Option<Self> {
         let count = usize::try_from(header.count).ok()?;
         let dim = usize::try_from(header.dim).ok()?;
         let graph = header.graph.unwrap_or_default();
-        let (stride, upper_stride) = (graph.stride as usize, graph.upper_stride as usize);
+        let (places, upper_places) = (graph.stride as usize, graph.upper_stride as usize);
         let upper = graph
             .level_nodes
             .iter()
             .try_fold(0usize, |sum, nodes| sum.checked_add(*nodes as usize))?;
 
-        let ids = section(HEADER, count, 8)?;
-        let vectors = section(ids.end, count.checked_mul(dim)?, 2)?;
-        let level0 = section(vectors.end, count.checked_mul(stride)?, 4)?;
+        let ids = section(start, count, 8)?;
+        let mean = section(ids.end, dim, 4)?;
+        let scales = section(mean.end, count, 4)?;
+        let codes = section(scales.end, count.checked_mul(stride(dim))?, 1)?;
+        let level0 = section(codes.end, count.checked_mul(places)?, 4)?;
         let upper_nodes = section(level0.end, upper, 4)?;
-        let upper_neighbours = section(upper_nodes.end, upper.checked_mul(upper_stride)?, 4)?;
+        let upper_neighbours = section(upper_nodes.end, upper.checked_mul(upper_places)?, 4)?;
+        let vectors = section(upper_neighbours.end, count.checked_mul(dim)?, 2)?;
         Some(Self {
+            blocks: 0..0,
+            body: start..vectors.end,
             ids,
-            vectors,
+            mean,
+            scales,
+            codes,
             level0,
             upper_nodes,
             upper_neighbours,
+            vectors,
         })
     }
 
     /// Bytes of the file.
     pub(crate) fn len(&self) -> usize {
-        self.upper_neighbours.end
+        self.body.end
     }
 }
 
@@ -184,6 +237,7 @@ mod tests {
         Header {
             dim: 3,
             count: 5,
+            error: 6.5,
             graph: Some(graph),
         }
     }
@@ -200,7 +254,7 @@ mod tests {
             let file = [MAGIC.as_slice(), &[7; 32], &header.encode()].concat();
             assert_eq!(file.len(), HEADER);
             assert_eq!(Header::decode(&file).unwrap(), ([7; 32], header));
-            for length in 0..BODY + 96 {
+            for length in 0..BODY + 100 {
                 assert!(Header::decode(&file[..length]).is_err());
             }
         }
@@ -209,12 +263,30 @@ mod tests {
     #[test]
     fn sections_are_aligned_and_do_not_overlap() {
         let layout = Layout::new(&sample()).unwrap();
-        assert_eq!(layout.ids, 192..232);
-        assert_eq!(layout.vectors, 256..286);
-        assert_eq!(layout.level0, 320..400);
-        assert_eq!(layout.upper_nodes, 448..460);
-        assert_eq!(layout.upper_neighbours, 512..536);
-        assert_eq!(layout.len(), 536);
+        assert_eq!(layout.blocks, 192..224);
+        assert_eq!(layout.body, 4096..4894);
+        assert_eq!(layout.ids, 4096..4136);
+        assert_eq!(layout.mean, 4160..4172);
+        assert_eq!(layout.scales, 4224..4244);
+        assert_eq!(layout.codes, 4288..4608);
+        assert_eq!(layout.level0, 4608..4688);
+        assert_eq!(layout.upper_nodes, 4736..4748);
+        assert_eq!(layout.upper_neighbours, 4800..4824);
+        assert_eq!(layout.vectors, 4864..4894);
+        assert_eq!(layout.len(), 4894);
+    }
+
+    #[test]
+    fn every_block_has_a_checksum() {
+        let header = Header {
+            dim: 512,
+            count: 100_000,
+            error: 0.0,
+            graph: None,
+        };
+        let layout = Layout::new(&header).unwrap();
+        assert_eq!(layout.blocks.len() / CHECKSUM, layout.body.len().div_ceil(BLOCK));
+        assert!(layout.body.start >= layout.blocks.end && layout.body.start.is_multiple_of(PAGE));
     }
 
     #[test]
@@ -230,6 +302,7 @@ mod tests {
             Layout::new(&Header {
                 dim: u32::MAX,
                 count: u64::MAX / 8,
+                error: 0.0,
                 graph: None
             }),
             None

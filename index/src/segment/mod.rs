@@ -13,3 +13,6 @@ pub(crate) use write::write;
 pub(crate) fn directory(library: &Path) -> PathBuf {
     library.join("segments")
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,14 +3,17 @@
 #![allow(unsafe_code, reason = "memory mapping")]
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
 use bytemuck::AnyBitPattern;
 use half::f16;
 use memmap2::Mmap;
+use rayon::prelude::*;
 
-use super::format::{BODY, Header, Layout};
+use super::format::{BLOCK, BODY, CHECKSUM, Header, LEVELS, Layout};
 use crate::graph::{GraphView, LevelView};
+use crate::quantize::CodesView;
 use crate::store::codec::SegmentRecord;
 use crate::types::ItemId;
 
@@ -22,8 +25,8 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Maps a file and checks its header against the record that names it. The checksum of the body is not computed:
-    /// see [`Segment::checksum_holds`].
+    /// Maps a file, and checks its header and the list of its blocks' checksums against the record that names it. The
+    /// blocks themselves are not read: see [`Segment::checksum_holds`].
     ///
     /// # Errors
     /// What is wrong, for people.
@@ -52,7 +55,11 @@ impl Segment {
                 layout.len()
             ));
         }
-        Ok(Self { map, header, layout })
+        let segment = Self { map, header, layout };
+        if !segment.head_holds(&checksum) {
+            return Err("the checksum of its header does not hold".to_owned());
+        }
+        Ok(segment)
     }
 
     /// Bytes of the file.
@@ -70,23 +77,26 @@ impl Segment {
         self.section(&self.layout.vectors)
     }
 
+    /// The codes of the vectors.
+    pub(crate) fn codes(&self) -> CodesView<'_> {
+        CodesView {
+            dim: self.header.dim as usize,
+            codes: self.section(&self.layout.codes),
+            scales: self.section(&self.layout.scales),
+            mean: self.section(&self.layout.mean),
+            error: self.header.error,
+        }
+    }
+
     pub(crate) fn graph(&self) -> Option<GraphView<'_>> {
         let header = self.header.graph?;
         let mut nodes = self.section::<u32>(&self.layout.upper_nodes);
         let mut neighbours = self.section::<u32>(&self.layout.upper_neighbours);
         let upper_stride = header.upper_stride as usize;
-        let mut upper = Vec::new();
-        for count in header.level_nodes {
-            if count == 0 {
-                break;
-            }
-            let (level, rest) = nodes.split_at_checked(count as usize)?;
-            let (level_neighbours, neighbours_rest) = neighbours.split_at_checked(count as usize * upper_stride)?;
-            (nodes, neighbours) = (rest, neighbours_rest);
-            upper.push(LevelView {
-                nodes: level,
-                neighbours: level_neighbours,
-            });
+        let mut upper = [LevelView::default(); LEVELS];
+        for (level, count) in upper.iter_mut().zip(header.level_nodes) {
+            (level.nodes, nodes) = nodes.split_at_checked(count as usize)?;
+            (level.neighbours, neighbours) = neighbours.split_at_checked(count as usize * upper_stride)?;
         }
         Some(GraphView {
             entry: header.entry,
@@ -97,15 +107,36 @@ impl Segment {
         })
     }
 
-    /// Reads the whole file and compares its checksum.
+    /// Reads the whole file, and compares the checksum of its header and of every block.
     pub(crate) fn checksum_holds(&self, record: &SegmentRecord) -> bool {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(self.map.get(BODY..).unwrap_or_default());
-        *hasher.finalize().as_bytes() == record.checksum
+        self.head_holds(&record.checksum) && self.damaged().next().is_none()
+    }
+
+    fn head_holds(&self, checksum: &[u8; CHECKSUM]) -> bool {
+        let head = self.map.get(BODY..self.layout.body.start).unwrap_or_default();
+        blake3::hash(head).as_bytes() == checksum
+    }
+
+    /// The byte ranges of the file's blocks whose checksums do not hold.
+    pub(crate) fn damaged(&self) -> impl Iterator<Item = Range<usize>> {
+        let stated = self.map.get(self.layout.blocks.clone()).unwrap_or_default();
+        let body = self.map.get(self.layout.body.clone()).unwrap_or_default();
+        let wrong: Vec<usize> = body
+            .par_chunks(BLOCK)
+            .zip(stated.par_chunks(CHECKSUM))
+            .enumerate()
+            .filter(|(_, (block, stated))| blake3::hash(block).as_bytes() != *stated)
+            .map(|(place, _)| place)
+            .collect();
+        let (start, end) = (self.layout.body.start, self.layout.body.end);
+        wrong.into_iter().map(move |place| {
+            let from = start + place * BLOCK;
+            from..(from + BLOCK).min(end)
+        })
     }
 
     /// `open` checked that the sections lie within the map, and their alignment is that of a page's parts.
-    fn section<T: AnyBitPattern>(&self, range: &std::ops::Range<usize>) -> &[T] {
+    fn section<T: AnyBitPattern>(&self, range: &Range<usize>) -> &[T] {
         let bytes = self.map.get(range.clone()).unwrap_or_default();
         bytemuck::try_cast_slice(bytes).unwrap_or_default()
     }

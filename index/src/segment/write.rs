@@ -1,20 +1,22 @@
 //! Writing a segment file: under a temporary name, synced, then renamed.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Result, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::format::{BODY, GraphHeader, Header, Layout, MAGIC};
-use crate::error::{IndexError, Result};
-use crate::graph::Graph;
+use super::format::{BLOCK, BODY, GraphHeader, Header, Layout, MAGIC};
+use crate::error::{self, IndexError};
+use crate::graph::{Graph, MAX_ROWS};
 use crate::matrix::Matrix;
+use crate::quantize::Codes;
 
-/// Writes `matrix` and perhaps a graph over it to `directory/name`, and returns the file's checksum. The file is on
-/// the disk, complete, before it has its name.
+/// Writes `matrix`, its codes, and perhaps a graph over it to `directory/name`, and returns the checksum that the file's
+/// header states. The file is on the disk, complete, before it has its name.
 ///
 /// # Errors
 /// When a file operation fails; a file under the temporary name may be left, which the next writer removes.
-pub(crate) fn write(directory: &Path, name: &str, matrix: &Matrix, graph: Option<&Graph>) -> Result<[u8; 32]> {
+/// [`IndexError::Graph`] when the space is too large, or there is no memory for the codes.
+pub(crate) fn write(directory: &Path, name: &str, matrix: &Matrix, graph: Option<&Graph>) -> error::Result<[u8; 32]> {
     fs::create_dir_all(directory).map_err(IndexError::io(directory))?;
     let temporary = directory.join(format!("{name}.tmp"));
     let checksum = write_file(&temporary, matrix, graph)?;
@@ -25,7 +27,7 @@ pub(crate) fn write(directory: &Path, name: &str, matrix: &Matrix, graph: Option
 }
 
 /// Makes names in a directory durable.
-fn sync_directory(directory: &Path) -> Result<()> {
+fn sync_directory(directory: &Path) -> error::Result<()> {
     if cfg!(unix) {
         File::open(directory)
             .and_then(|handle| handle.sync_all())
@@ -34,57 +36,71 @@ fn sync_directory(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write_file(path: &Path, matrix: &Matrix, graph: Option<&Graph>) -> Result<[u8; 32]> {
+fn write_file(path: &Path, matrix: &Matrix, graph: Option<&Graph>) -> error::Result<[u8; 32]> {
     let too_large = || IndexError::Graph {
         reason: "the space is too large for one segment".to_owned(),
     };
+    if matrix.ids.len() > MAX_ROWS {
+        return Err(too_large());
+    }
+    let codes = Codes::new(matrix)?;
     let header = Header {
         dim: u32::try_from(matrix.dim).map_err(|_| too_large())?,
         count: matrix.ids.len() as u64,
+        error: codes.view().error,
         graph: graph.map(Graph::header),
     };
     let layout = Layout::new(&header).ok_or_else(too_large)?;
     let io = |error| IndexError::io(path)(error);
-    let file = File::create(path).map_err(io)?;
-    let mut body = Body {
-        file: BufWriter::with_capacity(1 << 20, file),
-        hasher: blake3::Hasher::new(),
-        at: BODY,
-    };
-    body.file
-        .write_all(MAGIC)
-        .and_then(|()| body.file.write_all(&[0; 32]))
-        .map_err(io)?;
-    body.write_sections(&header, &layout, matrix, graph).map_err(io)?;
+    let mut body = Body::new(File::create(path).map_err(io)?, &layout).map_err(io)?;
+    body.write_sections(&layout, matrix, &codes, graph).map_err(io)?;
+    let (mut file, blocks) = body.finish().map_err(io)?;
 
-    let checksum = *body.hasher.finalize().as_bytes();
-    let mut file = body.file.into_inner().map_err(|error| io(error.into_error()))?;
-    file.seek(SeekFrom::Start(MAGIC.len() as u64)).map_err(io)?;
-    file.write_all(&checksum).map_err(io)?;
+    let mut head = header.encode();
+    head.extend(blocks);
+    head.resize(layout.body.start - BODY, 0);
+    let checksum = *blake3::hash(&head).as_bytes();
+    file.seek(SeekFrom::Start(0)).map_err(io)?;
+    file.write_all(&[MAGIC.as_slice(), &checksum, &head].concat())
+        .map_err(io)?;
     file.sync_all().map_err(io)?;
     Ok(checksum)
 }
 
-/// The checksummed part of a file while it is written.
+/// The body of a file while it is written.
 struct Body {
     file: BufWriter<File>,
-    hasher: blake3::Hasher,
     at: usize,
+    /// Of the block that is being written.
+    hasher: blake3::Hasher,
+    /// Bytes of that block that are still to come.
+    left: usize,
+    /// The checksums of the blocks before it.
+    checksums: Vec<u8>,
 }
 
 impl Body {
-    fn write_sections(
-        &mut self,
-        header: &Header,
-        layout: &Layout,
-        matrix: &Matrix,
-        graph: Option<&Graph>,
-    ) -> std::io::Result<()> {
-        self.put(&header.encode())?;
-        self.pad_to(layout.ids.start)?;
+    /// Begins the body, after room for what comes before it.
+    fn new(mut file: File, layout: &Layout) -> Result<Self> {
+        file.seek(SeekFrom::Start(layout.body.start as u64))?;
+        Ok(Self {
+            file: BufWriter::with_capacity(BLOCK, file),
+            at: layout.body.start,
+            hasher: blake3::Hasher::new(),
+            left: BLOCK,
+            checksums: Vec::with_capacity(layout.blocks.len()),
+        })
+    }
+
+    fn write_sections(&mut self, layout: &Layout, matrix: &Matrix, codes: &Codes, graph: Option<&Graph>) -> Result<()> {
+        let codes = codes.view();
         self.put_all(&matrix.ids, |id| id.to_le_bytes())?;
-        self.pad_to(layout.vectors.start)?;
-        self.put_all(&matrix.vectors, |value| value.to_le_bytes())?;
+        self.pad_to(layout.mean.start)?;
+        self.put_all(codes.mean, |value| value.to_le_bytes())?;
+        self.pad_to(layout.scales.start)?;
+        self.put_all(codes.scales, |value| value.to_le_bytes())?;
+        self.pad_to(layout.codes.start)?;
+        self.put(bytemuck::cast_slice(codes.codes))?;
         self.pad_to(layout.level0.start)?;
         if let Some(graph) = graph {
             self.put_all(&graph.level0, |row| row.to_le_bytes())?;
@@ -97,16 +113,31 @@ impl Body {
                 self.put_all(&level.neighbours, |row| row.to_le_bytes())?;
             }
         }
+        self.pad_to(layout.vectors.start)?;
+        self.put_all(&matrix.vectors, |value| value.to_le_bytes())?;
         self.pad_to(layout.len())
     }
 
-    fn put(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.hasher.update(bytes);
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut rest = bytes;
+        while let Some((part, after)) = rest.split_at_checked(self.left) {
+            self.hasher.update(part);
+            self.end_block();
+            rest = after;
+        }
+        self.hasher.update(rest);
+        self.left -= rest.len();
         self.at += bytes.len();
         self.file.write_all(bytes)
     }
 
-    fn put_all<T, const N: usize>(&mut self, values: &[T], encode: impl Fn(&T) -> [u8; N]) -> std::io::Result<()> {
+    fn end_block(&mut self) {
+        self.checksums.extend(self.hasher.finalize().as_bytes());
+        self.hasher.reset();
+        self.left = BLOCK;
+    }
+
+    fn put_all<T, const N: usize>(&mut self, values: &[T], encode: impl Fn(&T) -> [u8; N]) -> Result<()> {
         let mut bytes = Vec::new();
         for values in values.chunks(1 << 14) {
             bytes.clear();
@@ -116,8 +147,17 @@ impl Body {
         Ok(())
     }
 
-    fn pad_to(&mut self, offset: usize) -> std::io::Result<()> {
+    fn pad_to(&mut self, offset: usize) -> Result<()> {
         self.put(&vec![0; offset.saturating_sub(self.at)])
+    }
+
+    /// The file, and the checksums of all blocks.
+    fn finish(mut self) -> Result<(File, Vec<u8>)> {
+        if self.left < BLOCK {
+            self.end_block();
+        }
+        let file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        Ok((file, self.checksums))
     }
 }
 

@@ -46,19 +46,33 @@ pub(crate) fn item_file(space: SpaceId, id: ItemId, root: RootId, rel: &[u8]) ->
     [item(space, id).as_slice(), &root.0.to_be_bytes(), rel].concat()
 }
 
-/// `segments`: the record that names a space's segment file.
-pub(crate) fn segment(space: SpaceId) -> [u8; 5] {
-    tagged(space, b's')
+/// `segments`: the record of a segment file by its name. Without a name, the prefix of all of a space's records, and in
+/// format 1 the key of the only one.
+pub(crate) fn segment(space: SpaceId, name: &str) -> Vec<u8> {
+    tagged(space, SEGMENT, name.as_bytes())
 }
 
-/// `segments`: the sealed items that are deleted or replaced since.
-pub(crate) fn tombstones(space: SpaceId) -> [u8; 5] {
-    tagged(space, b't')
+/// `segments`: the items of a segment file that are deleted or replaced since it was made.
+pub(crate) fn tombstones(space: SpaceId, name: &str) -> Vec<u8> {
+    tagged(space, TOMBSTONES, name.as_bytes())
 }
 
-fn tagged(space: SpaceId, tag: u8) -> [u8; 5] {
-    let [a, b, c, d] = space.0.to_be_bytes();
-    [a, b, c, d, tag]
+const SEGMENT: u8 = b's';
+const TOMBSTONES: u8 = b't';
+
+fn tagged(space: SpaceId, tag: u8, name: &[u8]) -> Vec<u8> {
+    [space.0.to_be_bytes().as_slice(), &[tag], name].concat()
+}
+
+/// The key of the tombstones that belong to the record under a key of `segments`; none for a key of tombstones.
+pub(crate) fn tombstones_of(segment: &[u8]) -> Option<Vec<u8>> {
+    let mut key = segment.to_vec();
+    let tag = key.get_mut(4)?;
+    if *tag != SEGMENT {
+        return None;
+    }
+    *tag = TOMBSTONES;
+    Some(key)
 }
 
 /// Splits a key of `files` or `failures`.
@@ -127,6 +141,9 @@ mod tests {
             parse_item_file(&key).unwrap(),
             (SpaceId(1), 2, RootId(3), b"x".as_slice())
         );
+        let (segment, tombstones) = (segment(SpaceId(1), "a"), tombstones(SpaceId(1), "a"));
+        assert_eq!(tombstones_of(&segment), Some(tombstones.clone()));
+        assert_eq!(tombstones_of(&tombstones), None);
         assert!(parse_item(b"short").is_err());
         assert!(parse_item_file(b"short").is_err());
     }

@@ -17,18 +17,21 @@
 //! | `files` | root u32, relative path bytes | space, item, size, modification time, content hash |
 //! | `item_files` | space u32, item u64, root u32, relative path bytes | empty: the reverse of `files` |
 //! | `failures` | root u32, relative path bytes | reason, size, modification time, when, whether it may pass |
-//! | `segments` | space u32, `s` | segment file name, checksum, items, whether it has a graph |
-//! | `segments` | space u32, `t` | version byte, portable roaring bitmap of the sealed items that are gone or replaced |
+//! | `segments` | space u32, `s`, file name | segment file name, checksum, items, whether it has a graph, least and greatest id, recall |
+//! | `segments` | space u32, `t`, file name | version byte, portable roaring bitmap of the items that are gone or replaced since |
 //! | `unsealed` | space u32, item u64 | empty: the item's present vector is in no segment |
 //!
-//! Every live item of a space is either in `unsealed`, or in the space's segment and not among the tombstones. Ids
-//! are never used twice. Each commit is one write batch, synced.
+//! Every live item of a space is either in `unsealed`, or in exactly one of the space's segments and not among its
+//! tombstones; tombstones may name items that the segment never had. Ids are never used twice. Each commit is one write
+//! batch, synced. Format 1 had one segment a space, and no file name in the keys of `segments`: see `migrate.rs`.
 
 mod changes;
 pub(crate) mod codec;
 pub(crate) mod keys;
 mod lock;
+mod migrate;
 mod options;
+mod salvage;
 mod scan;
 
 use std::path::Path;
@@ -43,7 +46,7 @@ pub(crate) use lock::WriterLock;
 pub(crate) use scan::Scan;
 
 use crate::error::{IndexError, Result};
-use codec::{FORMAT_VERSION, Record};
+use codec::{FORMAT_VERSION, OLDEST_FORMAT, Record};
 
 /// The database's directory under the library.
 const DATABASE: &str = "db";
@@ -114,8 +117,8 @@ impl Cf {
 /// An open database.
 pub(crate) struct Store {
     db: DB,
-    /// A secondary instance's own log files; removed after the database is closed.
-    _logs: Option<TempDir>,
+    /// A secondary instance's own log files, or a copy that is read; removed after the database is closed.
+    _own: Option<TempDir>,
 }
 
 impl Store {
@@ -134,9 +137,10 @@ impl Store {
             }
         }
         let db = DB::open_cf_descriptors(&options, &path, families).map_err(database_error("open"))?;
-        let store = Self { db, _logs: None };
-        if !store.check_format()? {
+        let store = Self { db, _own: None };
+        if store.check_format()? != Some(FORMAT_VERSION) {
             let mut changes = Changes::default();
+            migrate::name_segments(&store, &mut changes)?;
             changes.put(Cf::Meta, keys::FORMAT, codec::encode_format(FORMAT_VERSION).to_vec());
             store.write(&changes)?;
         }
@@ -170,20 +174,16 @@ impl Store {
             let logs_path = logs.path().to_owned();
             let db = DB::open_cf_descriptors_as_secondary(&options::database(), path, logs_path, families)
                 .map_err(database_error("open"))?;
-            let store = Self { db, _logs: Some(logs) };
-            if store.check_format()? {
-                Ok(store)
-            } else {
-                Err(not_found())
-            }
+            let store = Self { db, _own: Some(logs) };
+            store.check_format()?.map(|_| store).ok_or_else(not_found)
         })
     }
 
-    /// Whether the format is the one this program knows; false when the database is new and empty.
-    fn check_format(&self) -> Result<bool> {
+    /// The format, which is one that this program reads; none when the database is new and empty.
+    fn check_format(&self) -> Result<Option<u32>> {
         if let Some(bytes) = self.get(Cf::Meta, keys::FORMAT)? {
             return match codec::decode_format(&bytes)? {
-                FORMAT_VERSION => Ok(true),
+                known @ OLDEST_FORMAT..=FORMAT_VERSION => Ok(Some(known)),
                 found => Err(IndexError::UnsupportedFormat {
                     found,
                     supported: FORMAT_VERSION,
@@ -196,7 +196,7 @@ impl Store {
                 return Err(IndexError::corrupt("format", detail));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// For a secondary instance: sees what the writer has committed since.

@@ -26,7 +26,7 @@ fn put(store: &Store, cf: Cf, key: &[u8], value: &[u8]) {
 fn a_new_database_holds_its_format_alone() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open_primary(dir.path()).unwrap();
-    let expected = BTreeMap::from([(("meta", keys::FORMAT.to_vec()), vec![0, 0, 0, 1])]);
+    let expected = BTreeMap::from([(("meta", keys::FORMAT.to_vec()), vec![0, 0, 0, 2])]);
     assert_eq!(dump(&store), expected);
     drop(store);
     assert_eq!(dump(&Store::open_primary(dir.path()).unwrap()), expected);
@@ -43,7 +43,7 @@ fn a_newer_format_is_refused_by_writer_and_reader() {
     for opened in [Store::open_primary(dir.path()), Store::open_secondary(dir.path())] {
         assert!(matches!(
             opened,
-            Err(IndexError::UnsupportedFormat { found: 7, supported: 1 })
+            Err(IndexError::UnsupportedFormat { found: 7, supported: 2 })
         ));
     }
 }

@@ -206,6 +206,6 @@ fn sealing_an_emptied_space_removes_its_segment() {
     batch.commit().unwrap();
     writer.seal(&space, &SealOptions::default()).unwrap();
     assert_eq!(std::fs::read_dir(dir.path().join("segments")).unwrap().count(), 0);
-    assert_eq!(writer.index().stats().unwrap().spaces[0].segment, None);
+    assert_eq!(writer.index().stats().unwrap().spaces[0].segments, []);
     assert_sound(writer.index());
 }

@@ -27,8 +27,8 @@ fn search(index: &Index, space: SpaceId, query: &[f32], k: usize, filter: Option
             &SearchParams {
                 k,
                 mode: Mode::Graph,
-                ef: None,
                 filter,
+                ..SearchParams::default()
             },
         )
         .unwrap()
@@ -129,8 +129,8 @@ fn filters_of_any_width_give_k_where_k_exist_and_nothing_else() {
             let exact = SearchParams {
                 k,
                 mode: Mode::Exact,
-                ef: None,
                 filter: Some(&filter),
+                ..SearchParams::default()
             };
             let exact: Vec<_> = index
                 .search(space.id, query, &exact)
@@ -157,8 +157,8 @@ fn the_plan_says_what_a_search_does_and_why() {
                 &SearchParams {
                     k: 1,
                     mode,
-                    ef: None,
                     filter,
+                    ..SearchParams::default()
                 },
             )
             .unwrap();

@@ -5,9 +5,14 @@
 
 mod batches;
 mod damage;
+mod filters;
 mod graph;
+mod kills;
+mod living;
 mod model;
 mod readers;
+mod recall;
+mod repair;
 mod replace;
 mod spaces;
 mod support;

@@ -38,7 +38,7 @@ fn a_reader_sees_commits_after_a_refresh() {
     batch.commit().unwrap();
     reader.refresh().unwrap();
     assert_eq!(nearest(&reader, space.id, &[1.0, 0.0]), [b]);
-    assert_eq!(reader.stats().unwrap().spaces[0].segment.as_ref().unwrap().dead, 1);
+    assert_eq!(reader.stats().unwrap().spaces[0].segments[0].dead, 1);
     assert_sound(&reader);
 }
 

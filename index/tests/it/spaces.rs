@@ -161,7 +161,9 @@ fn stats_count_what_is_there() {
         panic!("{stats:?}")
     };
     assert_eq!((figures.items, figures.unsealed), (3, 1));
-    let segment = figures.segment.as_ref().unwrap();
+    let [segment] = figures.segments.as_slice() else {
+        panic!("{stats:?}")
+    };
     assert_eq!((segment.items, segment.dead, segment.graph), (3, 1, false));
     assert!(stats.disk_bytes > segment.bytes);
     let plan = writer

@@ -1,11 +1,14 @@
 mod classify;
+mod compact;
 mod completions;
+mod export;
 mod index;
 mod label;
 mod models;
 mod search;
 mod similar;
 mod status;
+mod verify;
 
 use std::io::Write;
 
@@ -23,6 +26,10 @@ pub(super) enum Command {
     Classify(classify::ClassifyArgs),
     Label(label::LabelArgs),
     Status(status::StatusArgs),
+    Compact(compact::CompactArgs),
+    Verify(verify::VerifyArgs),
+    Doctor(verify::DoctorArgs),
+    Export(export::ExportArgs),
     Models(models::ModelsArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -37,6 +44,10 @@ impl Command {
             Self::Classify(args) => args.run(global, out),
             Self::Label(args) => args.run(global, out),
             Self::Status(args) => args.run(global, out),
+            Self::Compact(args) => args.run(global, out),
+            Self::Verify(args) => args.run(global, out),
+            Self::Doctor(args) => args.run(global, out),
+            Self::Export(args) => args.run(global, out),
             Self::Models(args) => args.run(global, out),
             Self::Completions(args) => Ok(args.run(out)),
         }

@@ -1,4 +1,5 @@
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -37,6 +38,14 @@ pub(super) struct ResultArgs {
     /// Compare with every photograph, however large the library
     #[arg(long)]
     exact: bool,
+
+    /// Candidates that the search of a large library keeps: more is slower and misses less
+    #[arg(long, value_name = "N", conflicts_with = "exact")]
+    ef: Option<NonZeroUsize>,
+
+    /// Share of the nearest photographs to find, 0 to 1, in a large library [default: 0.99, or what its graph reaches]
+    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with_all = ["exact", "ef"])]
+    target_recall: Option<f32>,
 
     #[command(flatten)]
     format: FormatArgs,
@@ -78,6 +87,8 @@ impl ResultArgs {
         let options = SearchOptions {
             k: self.k,
             exact: self.exact,
+            ef: self.ef.map(NonZeroUsize::get),
+            target_recall: self.target_recall,
             exclude,
         };
         let hits = query::search(library, vector, &options)?;
@@ -88,6 +99,16 @@ impl ResultArgs {
         };
         list.write(out, self.format.or_paths(self.paths))?;
         Ok(Outcome::found(!hits.is_empty()))
+    }
+}
+
+/// A share of the whole.
+fn share(text: &str) -> Result<f32, String> {
+    let share: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err("a share lies between 0 and 1".to_owned())
     }
 }
 

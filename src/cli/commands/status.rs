@@ -1,9 +1,10 @@
+use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use clipdex_index::{SearchParams, SpaceStats};
+use clipdex_index::{SearchParams, SegmentStats, SpaceStats};
 use serde::Serialize;
 
 use crate::cli::output::{PathField, plain, plain_path, shown_path, write_json};
@@ -17,6 +18,10 @@ pub(in crate::cli) struct StatusArgs {
     /// List the files that could not be used, each with its reason
     #[arg(long)]
     failures: bool,
+
+    /// Measure what searches find of the nearest photographs, on a sample against comparing with every one
+    #[arg(long)]
+    recall: bool,
 
     /// One JSON document
     #[arg(long)]
@@ -32,6 +37,10 @@ struct Status {
     change: Option<ChangeRow>,
     photos: u64,
     search: String,
+    segments: Vec<SegmentRow>,
+    unsealed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recall: Option<RecallRow>,
     disk_bytes: u64,
     roots: Vec<RootRow>,
     banks: Vec<BankRow>,
@@ -45,6 +54,23 @@ struct Status {
 struct ChangeRow {
     model: String,
     photos: u64,
+}
+
+/// A file with vectors of photographs.
+#[derive(Serialize)]
+struct SegmentRow {
+    photos: u64,
+    dead: u64,
+    graph: bool,
+    bytes: u64,
+}
+
+/// Shares of the ten nearest that searches find: of photographs looking for their like, and of labels' texts.
+#[derive(Serialize)]
+struct RecallRow {
+    photos: Option<f32>,
+    labels: Option<f32>,
+    queries: usize,
 }
 
 #[derive(Serialize)]
@@ -79,6 +105,14 @@ impl StatusArgs {
         let library = global.open()?;
         let failures = failures(&library)?;
         let mut status = Status::read(&library, failures.len())?;
+        if self.recall {
+            let measured = library.recall()?;
+            status.recall = Some(RecallRow {
+                photos: measured.own,
+                labels: measured.training,
+                queries: measured.queries,
+            });
+        }
         if self.json {
             status.failed_files = self.failures.then_some(failures);
             write_json(out, &status)?;
@@ -97,13 +131,9 @@ impl Status {
     fn read(library: &Library, failures: usize) -> Result<Self> {
         let images = library.images()?;
         let stats = library.index().stats()?;
-        let items = |id| {
-            stats
-                .spaces
-                .iter()
-                .find(|row: &&SpaceStats| row.space.id == id)
-                .map_or(0, |row| row.items)
-        };
+        let row = |id| stats.spaces.iter().find(|row: &&SpaceStats| row.space.id == id);
+        let items = |id| row(id).map_or(0, |row| row.items);
+        let segments = row(images.id).into_iter().flat_map(|row| &row.segments);
         let mut roots = Vec::new();
         for (id, dir) in library.roots()? {
             let files = library.index().files(id).count();
@@ -129,6 +159,9 @@ impl Status {
             }),
             photos: items(images.id),
             search: library.index().plan(images.id, &SearchParams::default())?.to_string(),
+            segments: segments.map(SegmentRow::new).collect(),
+            unsealed: row(images.id).map_or(0, |row| row.unsealed),
+            recall: None,
             disk_bytes: stats.disk_bytes,
             roots,
             banks: banks.collect(),
@@ -150,6 +183,9 @@ impl Status {
         }
         writeln!(out, "photos    {}", counted(self.photos as usize, "photograph"))?;
         writeln!(out, "search    {}", self.search)?;
+        if let Some(recall) = &self.recall {
+            writeln!(out, "recall    {recall}")?;
+        }
         for root in &self.roots {
             let missing = if root.present { "" } else { ", not there now" };
             writeln!(
@@ -175,6 +211,31 @@ impl Status {
             )?;
         }
         Ok(())
+    }
+}
+
+impl SegmentRow {
+    fn new(segment: &SegmentStats) -> Self {
+        Self {
+            photos: segment.items,
+            dead: segment.dead,
+            graph: segment.graph,
+            bytes: segment.bytes,
+        }
+    }
+}
+
+impl fmt::Display for RecallRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let measured = [(self.photos, "photographs"), (self.labels, "labels")];
+        let shares = measured
+            .iter()
+            .filter_map(|(share, what)| Some((share.as_ref()?, what)));
+        let shares: Vec<_> = shares.map(|(share, what)| format!("{share:.3} for {what}")).collect();
+        if shares.is_empty() {
+            return f.write_str("too few photographs to measure it");
+        }
+        write!(f, "{} (at most {} of each)", shares.join(", "), self.queries)
     }
 }
 

@@ -106,7 +106,7 @@ pub(super) fn write_json(out: &mut dyn Write, document: &impl Serialize) -> io::
 }
 
 /// Writes one line of JSON.
-fn write_json_line(out: &mut dyn Write, row: &impl Serialize) -> io::Result<()> {
+pub(super) fn write_json_line(out: &mut dyn Write, row: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, row)?;
     writeln!(out)
 }

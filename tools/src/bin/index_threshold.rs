@@ -92,7 +92,7 @@ fn measure(dir: &std::path::Path, count: usize, dim: usize) -> Result<(), Box<dy
             k: 10,
             mode: Mode::Graph,
             ef: Some(ef),
-            filter: None,
+            ..SearchParams::default()
         };
         let start = Instant::now();
         let hits = queries

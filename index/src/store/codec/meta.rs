@@ -5,8 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::Record;
 use crate::error::{IndexError, Result};
 
-/// The format of the whole library, raised when an older program could no longer read it.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The format of the whole library, raised when an older program could no longer read it. Format 1 had one segment a
+/// space, under the shorter keys of `super::super::keys::segments` and `tombstones`; a writer moves them, and readers
+/// take either.
+pub(crate) const FORMAT_VERSION: u32 = 2;
+
+/// The oldest format that can be read.
+pub(crate) const OLDEST_FORMAT: u32 = 1;
 
 /// The format is a bare big-endian number in all formats to come, so that every program can read it.
 pub(crate) fn encode_format(version: u32) -> [u8; 4] {

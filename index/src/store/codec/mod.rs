@@ -15,9 +15,9 @@ use serde::de::DeserializeOwned;
 use crate::error::{IndexError, Result};
 
 pub(crate) use item::{ItemRecord, KeyRecord};
-pub(crate) use meta::{Counters, FORMAT_VERSION, NextIds, decode_format, encode_format};
+pub(crate) use meta::{Counters, FORMAT_VERSION, NextIds, OLDEST_FORMAT, decode_format, encode_format};
 pub(crate) use root::RootRecord;
-pub(crate) use segment::{SegmentRecord, decode_tombstones, encode_tombstones};
+pub(crate) use segment::{RecallPoint, SegmentRecord, decode_tombstones, encode_tombstones};
 pub(crate) use space::SpaceRecord;
 pub(crate) use vector::{decode_vector, encode_vector};
 
@@ -36,22 +36,28 @@ pub(crate) trait Record: Serialize + DeserializeOwned {
 
     /// The value of stored bytes, all of which it must use.
     fn decode(bytes: &[u8]) -> Result<Self> {
-        let (version, rest) = bytes
-            .split_first()
-            .ok_or_else(|| IndexError::corrupt(Self::WHAT, "the value is empty"))?;
-        if *version != Self::VERSION {
+        let (version, body) = split_version(Self::WHAT, bytes)?;
+        if version != Self::VERSION {
             let detail = format_args!("record version {version}, known is {}", Self::VERSION);
             return Err(IndexError::corrupt(Self::WHAT, detail));
         }
-        let (value, rest) = postcard::take_from_bytes(rest).map_err(|error| IndexError::corrupt(Self::WHAT, error))?;
-        if !rest.is_empty() {
-            return Err(IndexError::corrupt(
-                Self::WHAT,
-                format_args!("{} bytes too many", rest.len()),
-            ));
-        }
-        Ok(value)
+        decode_body(Self::WHAT, body)
     }
+}
+
+/// The record version, and what follows it.
+fn split_version<'a>(what: &'static str, bytes: &'a [u8]) -> Result<(u8, &'a [u8])> {
+    let split = bytes.split_first().map(|(version, body)| (*version, body));
+    split.ok_or_else(|| IndexError::corrupt(what, "the value is empty"))
+}
+
+/// The fields behind the version byte, all of them.
+fn decode_body<T: DeserializeOwned>(what: &'static str, body: &[u8]) -> Result<T> {
+    let (value, rest) = postcard::take_from_bytes(body).map_err(|error| IndexError::corrupt(what, error))?;
+    if !rest.is_empty() {
+        return Err(IndexError::corrupt(what, format_args!("{} bytes too many", rest.len())));
+    }
+    Ok(value)
 }
 
 #[cfg(test)]

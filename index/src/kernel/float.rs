@@ -1,4 +1,4 @@
-//! Dot products between f32 queries and f16 vectors, the inner loop of every search.
+//! Dot products between f32 queries and f16 vectors: exact scores.
 //!
 //! The portable version keeps sixteen running sums, which compilers turn into vector instructions; on x86-64 with
 //! AVX2, FMA and F16C, found at run time, a hand-written version is used.

@@ -1,0 +1,49 @@
+//! Exact scores of candidates.
+
+use half::f16;
+
+use super::top::{Scored, Top};
+use crate::kernel::{dot_f16_f32, prefetch};
+use crate::types::ItemId;
+use crate::view::Sealed;
+
+/// Candidates whose vectors are asked for before they are needed.
+const AHEAD: usize = 6;
+
+/// The `k` best of sealed rows by the vectors themselves. `candidates` are rows, each with a score that its own does not
+/// exceed, in falling order or nearly so: the first that cannot be among the best ends the work.
+pub(super) fn rerank(
+    sealed: &Sealed,
+    query: &[f32],
+    k: usize,
+    candidates: impl Iterator<Item = Scored<u32>> + Clone,
+) -> Top<ItemId> {
+    let (ids, vectors) = (sealed.segment.ids(), sealed.segment.vectors());
+    let mut top = Top::new(k);
+    let mut ahead = candidates.clone();
+    for next in ahead.by_ref().take(AHEAD) {
+        prefetch(vector(vectors, query.len(), next.id));
+    }
+    for candidate in candidates {
+        if top.is_full()
+            && top
+                .worst()
+                .is_none_or(|worst: &Scored<ItemId>| candidate.score < worst.score)
+        {
+            break;
+        }
+        if let Some(next) = ahead.next() {
+            prefetch(vector(vectors, query.len(), next.id));
+        }
+        if let Some(id) = ids.get(candidate.id as usize) {
+            let score = dot_f16_f32(vector(vectors, query.len(), candidate.id), query);
+            top.push(Scored { score, id: *id });
+        }
+    }
+    top
+}
+
+fn vector(vectors: &[f16], dim: usize, row: u32) -> &[f16] {
+    let start = (row as usize).saturating_mul(dim);
+    vectors.get(start..start.saturating_add(dim)).unwrap_or_default()
+}
