@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 Engine = TypeVar("Engine")
@@ -12,6 +13,13 @@ Engine = TypeVar("Engine")
 
 class Unavailable(Exception):
     """Says why an engine cannot take part here."""
+
+
+def processor_has(*flags: str) -> bool:
+    """Whether the processor has any of these extensions, as /proc/cpuinfo names them."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    present = next((line for line in lines if line.startswith("flags")), "").split()
+    return any(flag in present for flag in flags)
 
 
 def version(package: str) -> str:

@@ -14,17 +14,10 @@ import numpy as np
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
-from common.serving import Unavailable, answers_alone, serve, version
+from common.serving import Unavailable, answers_alone, processor_has, serve, version
 
 BATCH = 32
 Work = Callable[[], np.ndarray]
-
-
-def processor_has(*flags: str) -> bool:
-    """Whether the processor has any of these extensions, as /proc/cpuinfo names them."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    present = next((line for line in lines if line.startswith("flags")), "").split()
-    return any(flag in present for flag in flags)
 
 
 def need(path: Path) -> Path:

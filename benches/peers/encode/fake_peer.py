@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from engines import Engine, Torch, answer
-
 from common.serving import answers_alone, serve
+from engines import Engine, Torch, answer
 
 
 def peak() -> float:

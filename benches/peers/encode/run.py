@@ -11,14 +11,13 @@ from typing import Any
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 import report
+from common.program import PeerError
+from common.reporting import machine, progress
 from contest import REFERENCE, Pace, measure_all
 from flops import image_flops
 from measures import image_measures, text_measures
 from peer import Peer
 from shapes import SHAPES
-
-from common.program import PeerError
-from common.reporting import machine, progress
 
 HERE = Path(__file__).resolve().parent
 # The reference comes first: what it returns is what the others are checked against.

@@ -3,12 +3,11 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from common.program import PeerError
+from common.reporting import progress
 from curves import Point, near_frontier
 from peer import Answer, Build, Peer, Setting, built
 from sets import SearchSet
-
-from common.program import PeerError
-from common.reporting import progress
 
 # Curves are not followed past this recall, nor measured again below that one.
 ENOUGH = 0.998

@@ -1,8 +1,9 @@
 """The peers, each a program that speaks the protocol of README.md: `python engines.py ENGINE`.
 
-An index lies in the working directory. All graphs have M 16 (32 neighbours at the lowest level) and ef construction 200.
+An index lies in the working directory. Graphs have M 16 (32 neighbours at the lowest level) and ef construction 200.
 """
 
+import importlib
 import json
 import math
 import os
@@ -16,7 +17,7 @@ import numpy as np
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
-from common.serving import answers_alone, serve, version
+from common.serving import Unavailable, answers_alone, processor_has, serve, version
 
 M = 16
 EF_CONSTRUCTION = 200
@@ -25,9 +26,13 @@ Setting = dict[str, Any]
 
 
 class Engine:
-    """An index. `save` is not timed, and neither is reading the base."""
+    """An index. `save` is not timed, and neither are reading the base and importing the `module`."""
 
-    packages: tuple[str, ...] = ()
+    package = ""
+    module = ""
+
+    def __init__(self) -> None:
+        self.library = importlib.import_module(self.module)
 
     def build(self, base: np.ndarray, threads: int) -> None:
         raise NotImplementedError
@@ -45,12 +50,10 @@ class Engine:
 
 
 class Hnswlib(Engine):
-    packages = ("hnswlib",)
+    package = module = "hnswlib"
 
     def build(self, base: np.ndarray, threads: int) -> None:
-        import hnswlib
-
-        self.index = hnswlib.Index("ip", base.shape[1])
+        self.index = self.library.Index("ip", base.shape[1])
         self.index.init_index(len(base), M=M, ef_construction=EF_CONSTRUCTION)
         self.index.add_items(base, num_threads=threads)
 
@@ -58,9 +61,7 @@ class Hnswlib(Engine):
         self.index.save_index(FILE)
 
     def open(self, base_file: Path, dim: int) -> None:
-        import hnswlib
-
-        self.index = hnswlib.Index("ip", dim)
+        self.index = self.library.Index("ip", dim)
         self.index.load_index(FILE)
         self.index.set_num_threads(1)
 
@@ -72,51 +73,42 @@ class Hnswlib(Engine):
 class Faiss(Engine):
     """An index of faiss's factory. `{lists}` in its name stands for how many partitions suit the number of vectors."""
 
-    packages = ("faiss-cpu",)
+    package, module = "faiss-cpu", "faiss"
 
     def __init__(self, factory: str) -> None:
+        super().__init__()
         self.factory = factory
 
     def build(self, base: np.ndarray, threads: int) -> None:
-        import faiss
-
-        faiss.omp_set_num_threads(threads)
+        self.library.omp_set_num_threads(threads)
         lists = 2 ** round(math.log2(3 * math.sqrt(len(base))))
         factory = self.factory.format(lists=lists)
-        self.index = faiss.index_factory(base.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
+        self.index = self.library.index_factory(base.shape[1], factory, self.library.METRIC_INNER_PRODUCT)
         if "HNSW" in self.factory:
             self.graph(self.index).hnsw.efConstruction = EF_CONSTRUCTION
         self.index.train(base)
         self.index.add(base)
 
     def graph(self, index: Any) -> Any:
-        import faiss
-
-        index = faiss.downcast_index(index)
-        return faiss.downcast_index(index.base_index) if hasattr(index, "base_index") else index
+        index = self.library.downcast_index(index)
+        return self.library.downcast_index(index.base_index) if hasattr(index, "base_index") else index
 
     def save(self) -> None:
-        import faiss
-
-        faiss.write_index(self.index, FILE)
+        self.library.write_index(self.index, FILE)
 
     def open(self, base_file: Path, dim: int) -> None:
-        import faiss
-
-        faiss.omp_set_num_threads(1)
-        self.index = faiss.read_index(FILE)
+        self.library.omp_set_num_threads(1)
+        self.index = self.library.read_index(FILE)
 
     def search(self, queries: np.ndarray, k: int, setting: Setting) -> np.ndarray:
-        import faiss
-
         parameters = None
         if "ef" in setting:
-            parameters = faiss.SearchParametersHNSW(efSearch=setting["ef"])
+            parameters = self.library.SearchParametersHNSW(efSearch=setting["ef"])
         elif "lists" in setting:
-            parameters = faiss.SearchParametersIVF(nprobe=setting["lists"])
+            parameters = self.library.SearchParametersIVF(nprobe=setting["lists"])
         if "reorder" in setting:
             factor = setting["reorder"] / k
-            parameters = faiss.IndexRefineSearchParameters(k_factor=factor, base_index_params=parameters)
+            parameters = self.library.IndexRefineSearchParameters(k_factor=factor, base_index_params=parameters)
         return self.index.search(queries, k, params=parameters)[1]
 
 
@@ -131,15 +123,14 @@ class FaissFlat(Faiss):
 
 
 class Usearch(Engine):
-    packages = ("usearch",)
+    package, module = "usearch", "usearch.index"
 
     def __init__(self, values: str) -> None:
+        super().__init__()
         self.values = values
 
     def build(self, base: np.ndarray, threads: int) -> None:
-        from usearch.index import Index
-
-        self.index = Index(
+        self.index = self.library.Index(
             ndim=base.shape[1], metric="cos", dtype=self.values, connectivity=M, expansion_add=EF_CONSTRUCTION
         )
         self.index.add(np.arange(len(base)), base, threads=threads)
@@ -148,9 +139,7 @@ class Usearch(Engine):
         self.index.save(FILE)
 
     def open(self, base_file: Path, dim: int) -> None:
-        from usearch.index import Index
-
-        self.index = Index.restore(FILE)
+        self.index = self.library.Index.restore(FILE)
 
     def search(self, queries: np.ndarray, k: int, setting: Setting) -> np.ndarray:
         self.index.expansion_search = setting["ef"]
@@ -160,22 +149,23 @@ class Usearch(Engine):
 class Glass(Engine):
     """8-bit codes."""
 
-    packages = ("glassppy",)
+    package = module = "glassppy"
+
+    def __init__(self) -> None:
+        if not processor_has("avx512f"):
+            raise Unavailable("its packages need AVX-512, which this processor lacks")
+        super().__init__()
 
     def build(self, base: np.ndarray, threads: int) -> None:
-        import glassppy
-
-        glassppy.set_num_threads(threads)
-        self.graph = glassppy.Index("HNSW", base.shape[1], "IP", R=2 * M, L=EF_CONSTRUCTION).build(base)
+        self.library.set_num_threads(threads)
+        self.graph = self.library.Index("HNSW", base.shape[1], "IP", R=2 * M, L=EF_CONSTRUCTION).build(base)
 
     def save(self) -> None:
         self.graph.save(FILE)
 
     def open(self, base_file: Path, dim: int) -> None:
-        import glassppy
-
-        base = np.fromfile(base_file, "<f4").reshape(-1, dim)
-        self.searcher = glassppy.Searcher(glassppy.Graph(FILE), base, "IP", 1)
+        base = read_vectors(base_file, dim)
+        self.searcher = self.library.Searcher(self.library.Graph(FILE), base, "IP", 1)
         self.searcher.optimize(1)
 
     def search(self, queries: np.ndarray, k: int, setting: Setting) -> np.ndarray:
@@ -186,15 +176,17 @@ class Glass(Engine):
 class Svs(Engine):
     """Vamana over f32, or over LVQ's codes of `bits`."""
 
-    packages = ("scalable-vs",)
+    package, module = "scalable-vs", "svs"
     parts = ("config", "graph", "data")
 
     def __init__(self, bits: tuple[int, int] | None = None) -> None:
+        if bits and "GenuineIntel" not in Path("/proc/cpuinfo").read_text():
+            raise Unavailable("it computes with LVQ's codes on Intel's processors alone")
+        super().__init__()
         self.bits = bits
 
     def build(self, base: np.ndarray, threads: int) -> None:
-        import svs
-
+        svs = self.library
         parameters = svs.VamanaBuildParameters(alpha=0.95, graph_max_degree=2 * M, window_size=EF_CONSTRUCTION)
         data: Any = base
         if self.bits:
@@ -209,8 +201,7 @@ class Svs(Engine):
         self.index.save(*self.parts)
 
     def open(self, base_file: Path, dim: int) -> None:
-        import svs
-
+        svs = self.library
         config, graph, data = self.parts
         loader = svs.LVQLoader(data) if self.bits else svs.VectorDataLoader(data, svs.DataType.float32)
         self.index = svs.Vamana(config, svs.GraphLoader(graph), loader, svs.DistanceType.MIP, num_threads=1)
@@ -221,13 +212,11 @@ class Svs(Engine):
 
 
 class Scann(Engine):
-    packages = ("scann",)
+    package = module = "scann"
 
     def build(self, base: np.ndarray, threads: int) -> None:
-        import scann
-
         leaves = round(math.sqrt(10 * len(base)))
-        builder = scann.scann_ops_pybind.builder(base, 10, "dot_product").set_n_training_threads(threads)
+        builder = self.library.scann_ops_pybind.builder(base, 10, "dot_product").set_n_training_threads(threads)
         builder = builder.tree(leaves, leaves // 10, training_sample_size=min(len(base), 250_000))
         builder = builder.score_ah(2, anisotropic_quantization_threshold=0.2)
         self.index = builder.reorder(100).build()
@@ -237,9 +226,7 @@ class Scann(Engine):
         self.index.serialize(str(Path("scann").resolve()))
 
     def open(self, base_file: Path, dim: int) -> None:
-        import scann
-
-        self.index = scann.scann_ops_pybind.load_searcher(str(Path("scann").resolve()))
+        self.index = self.library.scann_ops_pybind.load_searcher(str(Path("scann").resolve()))
 
     def search(self, queries: np.ndarray, k: int, setting: Setting) -> np.ndarray:
         return self.index.search_batched(queries, k, setting["reorder"], setting["lists"])[0]
@@ -281,7 +268,7 @@ class Server:
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         if request["op"] == "info":
-            return {"versions": {package: version(package) for package in self.engine.packages}}
+            return {"versions": {self.engine.package: version(self.engine.package)}}
         if request["op"] == "search":
             return self.search(request)
         directory = Path(request["set"])

@@ -56,9 +56,7 @@ def goal_rows(results: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-def speed_rows(
-    engines: dict[str, Any], whom: str, names: tuple[str, ...], kind: str, wanted: float
-) -> list[list[str]]:
+def speed_rows(engines: dict[str, Any], whom: str, names: tuple[str, ...], kind: str, wanted: float) -> list[list[str]]:
     present = [engines[name] for name in names if name in engines]
     rows = []
     for recall in ("0.95", "0.99"):

@@ -37,17 +37,18 @@ class Peer(Program):
     def search(self, measured: SearchSet, kind: str, count: int, setting: Setting) -> "Answer":
         """Answers the first `count` queries of a kind."""
         request = {"op": "search", "queries": str(measured.query_file(kind)), "count": count, "k": K}
+        start = time.perf_counter()
         answer, waited = self.ask_timed({**request, "setting": setting, "repeat": 1})
+        share = waited / (time.perf_counter() - start)
         found = np.fromfile(self.directory / answer["file"], "<u4").reshape(count, K)
-        seconds = answer["seconds"][0]
-        return Answer(count / seconds, found, waited / seconds)
+        return Answer(count / answer["seconds"][0], found, share)
 
     def resident(self) -> dict[str, int]:
         """MiB of memory that the program holds: all, and of these what is mapped from files."""
         assert self.process
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        values = {line.split(":")[0]: int(line.split()[1]) // 1024 for line in lines if line.startswith(("VmRSS", "Rss"))}
-        return {"all": values["VmRSS"], "files": values["RssFile"]}
+        sizes = {line.split(":")[0]: int(line.split()[1]) // 1024 for line in lines if line.endswith(" kB")}
+        return {"all": sizes["VmRSS"], "files": sizes["RssFile"]}
 
 
 @dataclass
@@ -82,12 +83,13 @@ def built(peer: Peer, measured: SearchSet, work: Path, again: bool) -> Build:
     peer.start(home)
     try:
         threads = len(peer.cores)
+        start = time.perf_counter()
         answer, waited = peer.ask_timed({"op": "build", "set": str(measured.directory), "threads": threads})
+        share = max(waited, 0.0) / (time.perf_counter() - start) / threads
     finally:
         peer.close()
     seconds, apart = answer["built"]["seconds"], answer["built"]["apart"]
     size = sum(file.stat().st_size for file in home.rglob("*") if file.is_file())
-    share = waited / (seconds + sum(apart.values()))
     build = Build(seconds, threads, share, time.strftime("%Y-%m-%d", time.gmtime()), size, apart)
     record.write_text(json.dumps(vars(build)))
     return build

@@ -4,6 +4,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from curves import frontier
 from lineup import REFERENCE
 from sets import TITLES
 
@@ -24,7 +25,7 @@ def draw(results: dict[str, Any], file: Path) -> None:
         walks = [engine for engine in results["engines"] if not engine["scans"]]
         for engine, colour in zip(walks, colours, strict=False):
             ours = engine["engine"] == REFERENCE
-            curve = sorted((spot["recall"], statistics.median(spot["speeds"])) for spot in engine["curves"][kind])
+            curve = frontier([(spot["recall"], statistics.median(spot["speeds"])) for spot in engine["curves"][kind]])
             missed = [max(1 - recall, 1e-3) for recall, _ in curve]
             panel.plot(
                 missed,
@@ -40,8 +41,9 @@ def draw(results: dict[str, Any], file: Path) -> None:
         panel.minorticks_off()
         panel.grid(alpha=0.3)
     panels[0][0].set_ylabel("queries a second, one core")
-    panels[0][-1].legend(fontsize=8, loc="upper right")
+    handles, names = panels[0][0].get_legend_handles_labels()
+    picture.legend(handles, names, fontsize=8, loc="lower center", ncols=7)
     picture.suptitle(results["set"])
-    picture.tight_layout()
+    picture.tight_layout(rect=(0, 0.08, 1, 1))
     picture.savefig(file, dpi=110)
     plt.close(picture)

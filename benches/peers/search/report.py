@@ -7,12 +7,11 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from common.reporting import grid, provisional, versions_markdown
 from curves import speed_at
 from goals import goal_rows
 from lineup import REFERENCE
 from sets import TITLES
-
-from common.reporting import grid, provisional, versions_markdown
 
 if TYPE_CHECKING:
     from contest import Result
@@ -40,10 +39,8 @@ def at_recall(result: Result, ours: Result | None, kind: str, recall: float) -> 
 
 
 def engine_results(result: Result, ours: Result | None, kinds: list[str]) -> dict[str, Any]:
-    at = {
-        kind: {str(recall): at_recall(result, ours, kind, recall) for recall in ([0.0] if result.peer.scans else RECALLS)}
-        for kind in kinds
-    }
+    recalls = [0.0] if result.peer.scans else RECALLS
+    at = {kind: {str(recall): at_recall(result, ours, kind, recall) for recall in recalls} for kind in kinds}
     return {
         "engine": result.engine,
         "scans": result.peer.scans,
@@ -150,8 +147,8 @@ def write(out: Path, machine: dict[str, Any], sets: list[dict[str, Any]], pictur
     lines = ["# Searches side by side", ""]
     lines += [
         f"{machine['date']}, {machine['processor']} ({', '.join(machine['extensions'])}), searches on one core (number "
-        f"{machine['core']}) with one thread, building on {threads}. Medians over {machine['rounds']} rounds in which the "
-        "engines took turns.",
+        f"{machine['core']}) with one thread, building on {threads}. Medians over {machine['rounds']} rounds in which "
+        "the engines took turns.",
         "",
     ]
     lines += provisional(max(max(engine["waited"], engine["build"]["waited"]) for engine in engines))

@@ -11,11 +11,10 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 import plot
 import report
+from common.reporting import machine, progress
 from contest import Pace, measure_all, prepare
 from lineup import lineup
 from sets import SearchSet
-
-from common.reporting import machine, progress
 
 HERE = Path(__file__).resolve().parent
 
@@ -30,6 +29,8 @@ def measure_set(directory: Path, options: argparse.Namespace) -> dict[str, Any] 
     if options.build_only:
         return None
     results = measure_all(results, measured, work, Pace(options.rounds, options.patience), notes)
+    if not results:
+        sys.exit("no engine could take part: " + "; ".join(notes))
     return report.set_results(measured, results, versions, notes)
 
 

@@ -65,5 +65,6 @@ def exact_scores(base: np.ndarray, queries: np.ndarray, keep: int) -> np.ndarray
         scores, rows = np.hstack([best_scores, scores]), np.hstack([best_rows, rows])
         chosen = np.argpartition(-scores, min(spare, scores.shape[1]) - 1, axis=1)[:, :spare]
         best_scores, best_rows = np.take_along_axis(scores, chosen, 1), np.take_along_axis(rows, chosen, 1)
-    exact = [base[rows].astype(np.float64) @ query for rows, query in zip(best_rows, queries.astype(np.float64))]
+    wide = queries.astype(np.float64)
+    exact = [base[rows].astype(np.float64) @ query for rows, query in zip(best_rows, wide, strict=True)]
     return -np.sort(-np.array(exact), axis=1)[:, :keep]

@@ -1,6 +1,7 @@
 //! Searches for benches/peers/search with clipdex-index, whose library lies in the working directory.
 //!
-//! Vectors of the base become items whose ids are their rows. `--exact` scans instead of walking the graph.
+//! Vectors of the base become items whose ids are their rows; training queries become a space of their own, as the
+//! labels of a library are. `--exact` scans instead of walking the graph.
 
 mod protocol;
 
@@ -10,12 +11,13 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use clipdex_index::{Index, Mode, SealOptions, SearchParams, SpaceId, Writer};
+use clipdex_index::{Index, Mode, SealOptions, SearchParams, Space, SpaceId, Writer};
 
 use protocol::{Built, Engine, Set, Setting};
 
 const LIBRARY: &str = "library";
 const SPACE: &str = "measured";
+const TRAINING: &str = "training";
 /// Vectors a commit.
 const BATCH: usize = 1_000;
 
@@ -53,17 +55,13 @@ impl Engine for Clipdex {
         if library.exists() {
             std::fs::remove_dir_all(library)?;
         }
-        let base = set.base()?;
+        let (base, training) = (set.base()?, set.training()?);
         let start = Instant::now();
         let mut writer = Writer::open(library)?;
-        let space = writer.create_space(SPACE, set.dim, [0; 32], b"")?;
-        let rows: Vec<&[f32]> = base.chunks_exact(set.dim).collect();
-        for (number, rows) in rows.chunks(BATCH).enumerate() {
-            let mut batch = writer.batch();
-            for (row, vector) in (number * BATCH..).zip(rows) {
-                batch.upsert(&space, &row.to_be_bytes(), vector, b"")?;
-            }
-            batch.commit()?;
+        let space = fill(&mut writer, SPACE, &base, set.dim)?;
+        if !training.is_empty() {
+            let queries = fill(&mut writer, TRAINING, &training, set.dim)?;
+            writer.set_training(space.id, vec![queries.id]);
         }
         let writing = start.elapsed().as_secs_f64();
         let start = Instant::now();
@@ -92,9 +90,23 @@ impl Engine for Clipdex {
             k,
             mode: self.mode,
             ef: setting.ef,
-            filter: None,
+            ..SearchParams::default()
         };
         let hits = index.search(*space, query, &params)?;
         Ok(hits.iter().map(|hit| hit.id as u32).collect())
     }
+}
+
+/// Makes a space of vectors, whose ids are their rows.
+fn fill(writer: &mut Writer, name: &str, vectors: &[f32], dim: usize) -> Result<Space> {
+    let space = writer.create_space(name, dim, [0; 32], b"")?;
+    let rows: Vec<&[f32]> = vectors.chunks_exact(dim).collect();
+    for (number, rows) in rows.chunks(BATCH).enumerate() {
+        let mut batch = writer.batch();
+        for (row, vector) in (number * BATCH..).zip(rows) {
+            batch.upsert(&space, &row.to_be_bytes(), vector, b"")?;
+        }
+        batch.commit()?;
+    }
+    Ok(space)
 }
