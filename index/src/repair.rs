@@ -85,31 +85,29 @@ fn rebuild_space(
 ) -> Result<BTreeSet<ItemId>> {
     let vectors = sound_vectors(store, space)?;
     let mut owners: HashMap<Vec<u8>, ItemId> = HashMap::new();
-    let mut last = None;
     let mut scan = store.scan(Cf::Items, &keys::space(space.id));
     while let Some((key, value)) = scan.advance()? {
-        let Ok((_, id)) = keys::parse_item(key) else {
-            changes.delete(Cf::Items, key);
-            continue;
-        };
-        last = Some(id);
-        match ItemRecord::decode(value) {
+        if let (Ok((_, id)), Ok(record)) = (keys::parse_item(key), ItemRecord::decode(value))
+            && vectors.contains(&id)
+        {
             // Of two items with one key the later one stays.
-            Ok(record) if vectors.contains(&id) => {
-                summary.items_lost += u64::from(owners.insert(record.key, id).is_some())
-            }
-            _ => summary.items_lost += 1,
+            owners.insert(record.key, id);
         }
     }
     let kept: BTreeSet<ItemId> = owners.values().copied().collect();
+    let (mut lost, mut last) = (BTreeSet::new(), kept.last().copied());
     for cf in [Cf::Items, Cf::Vectors] {
         let mut scan = store.scan(cf, &keys::space(space.id));
         while let Some((key, _)) = scan.advance()? {
-            if !keys::parse_item(key).is_ok_and(|(_, id)| kept.contains(&id)) {
+            let id = keys::parse_item(key).ok().map(|(_, id)| id);
+            if !id.is_some_and(|id| kept.contains(&id)) {
                 changes.delete(cf, key);
+                lost.extend(id);
+                last = last.max(id);
             }
         }
     }
+    summary.items_lost += lost.len() as u64;
     for (key, id) in owners {
         changes.put_record(Cf::Keys, keys::item_key(space.id, &key), &KeyRecord { id })?;
         changes.put(Cf::Unsealed, keys::item(space.id, id), Vec::new());

@@ -51,14 +51,3 @@ pub(crate) fn unit(mut values: Vec<f32>) -> Vec<f32> {
     values.iter_mut().for_each(|x| *x /= norm);
     values
 }
-
-/// Rows of unit vectors in no particular direction, with the ids 0, 1, ….
-pub(crate) fn unit_matrix(rows: usize, dim: usize, seed: u64) -> Matrix {
-    let mut noise = Noise::new(seed);
-    let vectors = (0..rows).flat_map(|_| unit(noise.values(dim)));
-    Matrix {
-        ids: (0..rows as u64).collect(),
-        vectors: vectors.map(f16::from_f32).collect(),
-        dim,
-    }
-}

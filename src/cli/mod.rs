@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, ValueEnum};
 
-use crate::encoder::{Model, PREFERRED_MODEL, Precision, default_model, ensure};
+use crate::encoder::{Device, Model, PREFERRED_MODEL, Precision, default_model, ensure};
 use crate::library::{Library, LibraryError, LibraryWriter, default_library_dir};
 use commands::Command;
 use progress::DownloadBar;
@@ -45,8 +45,8 @@ struct Global {
     #[arg(long, global = true, value_name = "NAME|DIR")]
     model: Option<String>,
 
-    /// What vectors are computed in; int8 is the quickest and least exact [default: bf16 where the processor has it, else
-    /// f32]
+    /// What vectors are computed in; int8 is the quickest and least exact [default: on the CPU bf16 where the processor has
+    /// it, else f32]
     #[arg(
         long,
         global = true,
@@ -57,6 +57,18 @@ struct Global {
     )]
     precision: PrecisionArg,
 
+    /// Where vectors are computed; what is not the CPU needs a clipdex that was built with the feature `cuda` or `metal`
+    /// [default: cpu]
+    #[arg(
+        long,
+        global = true,
+        value_name = "cpu|cuda[:N]|metal",
+        env = "CLIPDEX_DEVICE",
+        default_value_t,
+        hide_default_value = true
+    )]
+    device: Device,
+
     /// No progress and no remarks on standard error, only errors
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -65,7 +77,7 @@ struct Global {
 /// A precision, or the one that suits the processor.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum PrecisionArg {
-    /// bf16 where the processor has it, else f32
+    /// On the CPU bf16 where the processor has it, else f32
     #[default]
     Auto,
     /// As the weights were published
@@ -74,17 +86,6 @@ enum PrecisionArg {
     Bf16,
     /// A quarter of the memory
     Int8,
-}
-
-impl From<PrecisionArg> for Precision {
-    fn from(precision: PrecisionArg) -> Self {
-        match precision {
-            PrecisionArg::Auto => Self::auto(),
-            PrecisionArg::F32 => Self::F32,
-            PrecisionArg::Bf16 => Self::Bf16,
-            PrecisionArg::Int8 => Self::Int8,
-        }
-    }
 }
 
 impl Global {
@@ -99,9 +100,20 @@ impl Global {
         Ok(Library::open(&self.library_dir()?)?)
     }
 
+    fn precision(&self) -> Precision {
+        match self.precision {
+            PrecisionArg::Auto => self.device.auto_precision(),
+            PrecisionArg::F32 => Precision::F32,
+            PrecisionArg::Bf16 => Precision::Bf16,
+            PrecisionArg::Int8 => Precision::Int8,
+        }
+    }
+
     /// Fetches the model that the command line names, or the environment for a new library, where it is not on this
     /// machine. To be called before Ctrl-C is taken over: until then it ends a download, which the next run goes on with.
     fn fetch_model(&self) -> Result<()> {
+        // Not after a download, or in a library that was just made.
+        self.device.check()?;
         let preferred = preferred_model();
         let named = match (&self.model, &preferred) {
             (Some(asked), _) => asked,
@@ -129,14 +141,13 @@ impl Global {
                  stronger one: `clipdex models pull {PREFERRED_MODEL}`, then `clipdex index --model {PREFERRED_MODEL}`"
             ));
         }
-        Ok(writer.with_precision(self.precision.into()))
+        Ok(writer.with_precision(self.precision()).with_device(self.device))
     }
 
     /// The library's model, to compute as the command line says.
     fn model_of(&self, library: &Library) -> Result<Model> {
-        Ok(library
-            .model(self.model.as_deref())?
-            .with_precision(self.precision.into()))
+        let model = library.model(self.model.as_deref())?;
+        Ok(model.with_precision(self.precision()).with_device(self.device))
     }
 
     /// A remark on standard error, unless silence was asked for.

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::Device;
 use super::kernels::KernelError;
 use crate::hub::HubError;
 
@@ -65,6 +66,28 @@ pub enum EncoderError {
         /// What the resizer said.
         message: String,
     },
+    /// The program was built without this device.
+    #[error(
+        "this clipdex cannot compute on {device}: build it with `cargo build --release --locked --features {feature}`, or \
+         leave out --device and CLIPDEX_DEVICE"
+    )]
+    DeviceNotBuilt {
+        /// The device that was asked for.
+        device: Device,
+        /// The feature of the build that is missing.
+        feature: &'static str,
+    },
+    /// There is no such device, or it cannot be used.
+    #[error("device {device} cannot be used: {source}; is it there, and its driver installed?")]
+    DeviceUnavailable {
+        /// The device that was asked for.
+        device: Device,
+        /// What candle said.
+        source: candle_core::Error,
+    },
+    /// Something is computed on the CPU alone.
+    #[error("{0} is computed on the CPU alone; leave out --device and CLIPDEX_DEVICE")]
+    CpuOnly(String),
     /// A kernel was given what does not fit together.
     #[error("computing vectors: {0}")]
     Kernel(#[from] KernelError),

@@ -12,6 +12,7 @@
 mod cache;
 mod checkpoint;
 mod clip;
+mod device;
 mod embedding;
 mod embeddings;
 mod error;
@@ -30,6 +31,7 @@ mod tokenizer;
 mod towers;
 mod weights;
 
+pub use device::{Device, UnknownDevice};
 pub use embeddings::Embeddings;
 pub use error::EncoderError;
 pub use identity::{Family, Fingerprint, Identity};

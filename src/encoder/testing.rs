@@ -191,3 +191,10 @@ pub(super) fn assert_same(got: &Embeddings, expected: &Embeddings, what: &str) {
         );
     }
 }
+
+/// The smallest cosine of a vector with that of the reference.
+pub(super) fn smallest_cosine(got: &Embeddings, expected: &Embeddings) -> f32 {
+    let pairs = got.rows().zip(expected.rows());
+    let cosines = pairs.map(|(a, b)| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>());
+    cosines.fold(1.0, f32::min)
+}

@@ -6,7 +6,7 @@ use clipdex_index::{Index, Item, Replacement, SealObserver, SealOptions, Space, 
 
 use super::photo::ImagesRecord;
 use super::{IMAGES, Library, LibraryError, Record};
-use crate::encoder::{Model, Precision};
+use crate::encoder::{Device, Model, Precision};
 
 /// A space that is to take another's place has the other's name behind this.
 const NEXT: &str = "next:";
@@ -78,6 +78,13 @@ impl ModelChange {
     #[must_use]
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.model = self.model.with_precision(precision);
+        self
+    }
+
+    /// The same change, whose new model will compute on `device`.
+    #[must_use]
+    pub fn with_device(mut self, device: Device) -> Self {
+        self.model = self.model.with_device(device);
         self
     }
 

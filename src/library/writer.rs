@@ -6,7 +6,7 @@ use clipdex_index::{RootId, SealObserver, SealOptions, SealSummary, Space, Write
 use super::location::encode_root;
 use super::photo::ImagesRecord;
 use super::{IMAGES, Library, LibraryError, Record, canonical, change};
-use crate::encoder::{Model, Precision};
+use crate::encoder::{Device, Model, Precision};
 
 /// A library opened for writing. There is one at a time; readers go on beside it.
 pub struct LibraryWriter {
@@ -66,6 +66,13 @@ impl LibraryWriter {
     #[must_use]
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.model = self.model.with_precision(precision);
+        self
+    }
+
+    /// The same library, whose model will compute on `device`.
+    #[must_use]
+    pub fn with_device(mut self, device: Device) -> Self {
+        self.model = self.model.with_device(device);
         self
     }
 

@@ -96,3 +96,31 @@ fn a_compiled_tokenizer_is_used_again_and_replaced_where_it_is_damaged() {
     assert_eq!(search(), found);
     assert_eq!((fs::read(file).unwrap(), files().len()), (compiled, 1));
 }
+
+#[test]
+fn a_device_that_was_not_built_is_refused_where_vectors_are_computed() {
+    // Neither system can have both.
+    let device = if cfg!(target_os = "macos") { "cuda" } else { "metal" };
+    let sandbox = Sandbox::with_samples(&["cat.jpg"]);
+    let refused = |args: &[&str]| {
+        let run = sandbox.run(args.iter().chain(&["--device", device]));
+        assert_eq!(run.code, Some(2), "{args:?}");
+        assert!(run.stderr.contains(&format!("--features {device}")), "{}", run.stderr);
+    };
+    refused(&["index", "photos"]);
+    assert!(!sandbox.library().exists(), "nothing was begun");
+    sandbox.index();
+    refused(&["search", "a cat"]);
+    refused(&["label", "add", "things", "builtin:imagenet-1k"]);
+    refused(&["models", "bench", "starter"]);
+    let known = sandbox.ok(["search", "photos/cat.jpg", "--paths", "--device", device]);
+    assert!(known.ends_with("cat.jpg\n"), "its vector is in the library: {known}");
+    let status = sandbox.command().env("CLIPDEX_DEVICE", device).arg("status").output();
+    assert!(status.unwrap().status.success());
+    let unknown = sandbox.run(["search", "a cat", "--device", "gpu"]);
+    assert!(
+        unknown.code == Some(2) && unknown.stderr.contains("cuda:N"),
+        "{}",
+        unknown.stderr
+    );
+}

@@ -66,12 +66,12 @@ impl Sandbox {
     }
 
     /// The program, on this sandbox's library and in its directory. It sees no model of the user's, and nothing of the
-    /// user's settings for the hub or for proxies.
+    /// user's settings for it, for the hub or for proxies.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_clipdex"));
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy().to_uppercase();
-            if text.starts_with("HF_") || text == "CLIPDEX_MODEL" || text.ends_with("_PROXY") {
+            if text.starts_with("HF_") || text.starts_with("CLIPDEX_") || text.ends_with("_PROXY") {
                 command.env_remove(name);
             }
         }

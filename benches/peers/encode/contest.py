@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from common.program import PeerError
+from common.reporting import progress
 from measures import Measure
-from peer import Peer, PeerError
-from report import progress
+from peer import Peer
 
 REFERENCE = "torch f32"
 # Least cosine to the reference for a result to count. Quantized vectors are the reader's to judge, from the table.

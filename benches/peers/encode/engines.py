@@ -1,8 +1,6 @@
 """The peers, each a program that speaks the protocol of README.md: `python engines.py ENGINE PRECISION DIRECTORY`."""
 
-import importlib.metadata
 import io
-import json
 import os
 import sys
 import time
@@ -10,23 +8,16 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
+
+from common.serving import Unavailable, answers_alone, processor_has, serve, version
+
 BATCH = 32
 Work = Callable[[], np.ndarray]
-
-
-class Unavailable(Exception):
-    """Says why an engine cannot take part here."""
-
-
-def processor_has(*flags: str) -> bool:
-    """Whether the processor has any of these extensions, as /proc/cpuinfo names them."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    present = next((line for line in lines if line.startswith("flags")), "").split()
-    return any(flag in present for flag in flags)
 
 
 def need(path: Path) -> Path:
@@ -219,17 +210,6 @@ def texts(engine: Engine, request: dict[str, Any]) -> tuple[list[float], np.ndar
     return seconds, np.concatenate(parts)[order]
 
 
-def version(package: str) -> str:
-    """Version and licence of an installed package."""
-    try:
-        about = importlib.metadata.metadata(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
-    licences = [line.split(" :: ")[-1] for line in about.get_all("Classifier") or [] if line.startswith("License :: ")]
-    licence = about.get("License-Expression") or ", ".join(licences) or (about.get("License") or "?").splitlines()[0]
-    return f"{about['Version']} ({licence})"
-
-
 def answer(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     if request["op"] == "info":
         return {"versions": {package: version(package) for package in engine.packages}}
@@ -239,26 +219,10 @@ def answer(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     return {"seconds": seconds, "file": "out.bin", "shape": list(vectors.shape)}
 
 
-def serve(make_engine: Callable[[], Engine], answers: TextIO, respond: Callable[..., dict[str, Any]] = answer) -> None:
-    """Answers each line of stdin with a line; a failure is an answer too."""
-    engine = None
-    for line in sys.stdin:
-        try:
-            engine = engine or make_engine()
-            reply = respond(engine, json.loads(line))
-        except ImportError as error:
-            reply = {"error": f"not installed: {error}"}
-        except Exception as error:  # whatever a peer raises, the others go on
-            reply = {"error": str(error) or repr(error)}
-        print(json.dumps(reply), file=answers, flush=True)
-
-
 def main() -> None:
     warnings.filterwarnings("ignore")
     name, precision, directory = sys.argv[1:]
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what an engine prints must not come between the answers
-    serve(lambda: ENGINES[name](precision, Path(directory)), answers)
+    serve(lambda: ENGINES[name](precision, Path(directory)), answers_alone(), answer)
 
 
 if __name__ == "__main__":

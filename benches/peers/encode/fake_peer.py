@@ -2,14 +2,14 @@
 """Stands in for encode_peer, with PyTorch, to try the harness without a build: `run.py --clipdex fake_peer.py`."""
 
 import argparse
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engines import Engine, Torch, answer, serve
+from common.serving import answers_alone, serve
+from engines import Engine, Torch, answer
 
 
 def peak() -> float:
@@ -33,6 +33,4 @@ if __name__ == "__main__":
     parser.add_argument("directory", type=Path)
     parser.add_argument("--precision", choices=("f32", "bf16"), required=True)
     options = parser.parse_args()
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    serve(lambda: Torch(options.precision, options.directory), answers, respond)
+    serve(lambda: Torch(options.precision, options.directory), answers_alone(), respond)

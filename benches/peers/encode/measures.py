@@ -47,9 +47,11 @@ def text_measures(shape: Shape, labels: int) -> list[Measure]:
     query = inputs.query_ids()
     padded = query + [query[-1]] * (shape.positions - len(query))
     names = inputs.label_ids(labels)
+    padded_names = [name + [name[-1]] * (shape.positions - len(name)) for name in names]
     return [
         Measure("query", "query of 8 tokens, ms", texts(query)),
         Measure("query_padded", f"the same padded to {shape.positions}, ms", texts(padded)),
         longest,
         Measure("labels", "labels/s", texts(*names), len(names)),
+        Measure("labels_padded", f"labels/s, padded to {shape.positions}", texts(*padded_names), len(names)),
     ]

@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import platform
 import statistics
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from common.reporting import grid, provisional, versions_markdown
 
 if TYPE_CHECKING:
     from contest import Result
     from measures import Measure
-
-# More than this share of time spent in line for the core, and a figure says nothing about the engine.
-DISTURBED = 0.02
-
-
-def progress(text: str) -> None:
-    """A line on a terminal that the next one replaces."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-
-def machine(options: argparse.Namespace) -> dict[str, Any]:
-    """Where and how it was measured."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    flags = next((line for line in lines if line.startswith("flags")), "").split()
-    wanted = ("avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
-    return {
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "processor": next(
-            (line.split(": ", 1)[1] for line in lines if line.startswith("model name")), platform.machine()
-        ),
-        "extensions": [flag for flag in wanted if flag in flags],
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "core": options.core,
-        "rounds": options.rounds,
-        "labels": options.labels,
-    }
 
 
 def rival(engine: str, engines: set[str]) -> str:
@@ -96,11 +66,6 @@ def shape_results(
     }
 
 
-def grid(header: list[str], rows: list[list[str]]) -> list[str]:
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return ["| " + " | ".join(line) + " |" for line in lines] + [""]
-
-
 def cell(row: dict[str, Any] | None, key: str, digits: int) -> str:
     return f"{row[key]:.{digits}f}" if row and row.get(key) is not None else "–"
 
@@ -149,13 +114,8 @@ def write(out: Path, machine: dict[str, Any], shapes: list[dict[str, Any]]) -> N
         "Weights are random: speed does not depend on them, the cosines (the least to torch f32) of bf16 and int8 do.",
         "",
     ]
-    if waited > DISTURBED:
-        lines += [
-            f"**Provisional**: the core was shared, engines stood in line for it up to {waited:.0%} of their time.",
-            "",
-        ]
+    lines += provisional(waited)
     for shape in shapes:
         lines += shape_markdown(shape)
-    lines += ["## Versions", "", *[f"- {name} {text}" for name, text in sorted(versions.items())]]
-    lines += [f"- Python {machine['python']}, {machine['system']}", ""]
+    lines += versions_markdown(versions, machine)
     out.with_suffix(".md").write_text("\n".join(lines))

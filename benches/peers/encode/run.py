@@ -8,11 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
+
 import report
+from common.program import PeerError
+from common.reporting import machine, progress
 from contest import REFERENCE, Pace, measure_all
 from flops import image_flops
 from measures import image_measures, text_measures
-from peer import Peer, PeerError
+from peer import Peer
 from shapes import SHAPES
 
 HERE = Path(__file__).resolve().parent
@@ -34,7 +38,9 @@ def participants(options: argparse.Namespace, directory: Path, notes: list[str])
     """All engines for the model in `directory`."""
     core, both = (options.core,), (options.core, options.second_core)
     engines = str(HERE / "engines.py")
-    peers = [Peer(name, p, [sys.executable, engines, name, p, str(directory)], core) for name, p in PEERS]
+    peers = [
+        Peer([sys.executable, engines, name, p, str(directory)], core, name=name, precision=p) for name, p in PEERS
+    ]
     if options.clipdex is None:
         notes.append("clipdex: its program was not given (--clipdex PATH)")
     elif not options.clipdex.exists():
@@ -42,8 +48,8 @@ def participants(options: argparse.Namespace, directory: Path, notes: list[str])
     else:
         for precision in CLIPDEX_PRECISIONS:
             command = [str(options.clipdex.resolve()), str(directory), "--precision", precision]
-            peers.append(Peer("clipdex", precision, command, core, measures_peak=True))
-            peers.append(Peer("clipdex", precision, command, both))
+            peers.append(Peer(command, core, name="clipdex", precision=precision, measures_peak=True))
+            peers.append(Peer(command, both, name="clipdex", precision=precision))
     return peers
 
 
@@ -51,7 +57,7 @@ def start(peers: list[Peer], scratch: Path, notes: list[str]) -> tuple[list[Peer
     """Starts the engines: those that can take part, and which versions they are of."""
     ready, versions = [], {}
     for peer in peers:
-        report.progress(f"starting {peer.title}")
+        progress(f"starting {peer.title}")
         peer.start(scratch)
         try:
             versions.update(peer.ask({"op": "info"})["versions"])
@@ -105,15 +111,15 @@ def main() -> None:
     options = arguments()
     options.work = options.work.resolve()
     options.work.mkdir(parents=True, exist_ok=True)
-    machine = report.machine(options)
+    about = {**machine(), "core": options.core, "rounds": options.rounds, "labels": options.labels}
     shapes = []
     try:
         for name in options.shapes:
             shapes.append(measure_shape(name, options))
-            report.write(options.out, machine, shapes)
+            report.write(options.out, about, shapes)
     except PeerError as error:
         sys.exit(f"{REFERENCE}, which all are checked against, cannot run: {error}")
-    report.progress("")
+    progress("")
     print(options.out.with_suffix(".md").read_text())
 
 

@@ -2,14 +2,13 @@
 //!
 //! The rows nearest to a text are often far from one another, so that a graph which joins each row to its own nearest
 //! leads to some of them by long ways round (Chen et al., RoarGraph, VLDB 2024). Training queries show where: the rows
-//! nearest to one are joined by the shortest edges that make them one component (in the spirit of NGFix, Ye et al.,
-//! SIGMOD 2025).
+//! nearest to one are joined by the shortest edges that make them one component, in the spirit of NGFix.
 
 use rayon::prelude::*;
 
 use super::GraphView;
-use super::insert::BEAM;
 use super::lists::Lists;
+use super::nearest::nearest;
 use super::steps::Steps;
 use crate::error::Result;
 use crate::quantize::Codes;
@@ -21,24 +20,12 @@ pub(super) struct Bridging {
     pub(super) ef: usize,
     /// How many of them are joined.
     pub(super) joined: usize,
-    /// Candidates kept in a cheap search, which is to find the nearest row.
-    pub(super) cheap: usize,
-    /// Edges that a row gets at most.
-    pub(super) most: u8,
 }
 
 /// Queries that are searched for side by side; those of a batch do not see each other's edges.
 const BATCH: usize = 2048;
 
-/// Edges that one query asks for.
-struct Wanted {
-    /// Both ways.
-    joints: Vec<(u32, u32)>,
-    /// From where a cheap search ends to the nearest row.
-    shortcut: Option<(u32, u32)>,
-}
-
-/// Adds the edges that `queries` ask for, while a row has places for them.
+/// Adds the edges that `queries` ask for, both ways, while the lists have places for them.
 ///
 /// # Errors
 /// [`IndexError::Cancelled`](crate::IndexError::Cancelled).
@@ -50,45 +37,26 @@ pub(super) fn bridge(
     bridging: &Bridging,
     steps: &Steps<'_>,
 ) -> Result<()> {
-    let mut bridges = vec![0; lists.rows() as usize];
     for batch in queries.chunks(BATCH) {
         let reader = &*lists;
-        let want = |query: &&[f32]| {
+        let wanted = |query: &&[f32]| {
             steps.advance()?;
-            Ok(want(reader, codes, upper, query, bridging))
+            Ok(wanted(reader, codes, upper, query, bridging))
         };
-        let wanted: Vec<Wanted> = batch.par_iter().map(want).collect::<Result<_>>()?;
-        for wanted in wanted {
-            let back = wanted.joints.iter().map(|(a, b)| (*b, *a));
-            for (from, to) in wanted.joints.iter().copied().chain(back).chain(wanted.shortcut) {
-                if let Some(count) = bridges.get_mut(from as usize).filter(|count| **count < bridging.most)
-                    && lists.push(from, to)
-                {
-                    *count += 1;
-                }
-            }
+        let wanted: Vec<Vec<(u32, u32)>> = batch.par_iter().map(wanted).collect::<Result<_>>()?;
+        for (a, b) in wanted.into_iter().flatten() {
+            lists.push(a, b);
+            lists.push(b, a);
         }
     }
     Ok(())
 }
 
-fn want(lists: &Lists, codes: &Codes, upper: &GraphView<'_>, query: &[f32], bridging: &Bridging) -> Wanted {
-    BEAM.with_borrow_mut(|beam| {
-        let found = beam.search(upper, lists, &codes.view(), query, bridging.ef);
-        let near: Vec<u32> = found
-            .iter()
-            .take(bridging.joined)
-            .map(|candidate| candidate.row)
-            .collect();
-        let landed = beam.search(upper, lists, &codes.view(), query, bridging.cheap);
-        let nearest = near
-            .first()
-            .filter(|nearest| landed.iter().all(|candidate| candidate.row != **nearest));
-        Wanted {
-            shortcut: landed.first().map(|landed| landed.row).zip(nearest.copied()),
-            joints: joints(lists, codes, &near),
-        }
-    })
+/// The edges that one query asks for.
+fn wanted(lists: &Lists, codes: &Codes, upper: &GraphView<'_>, query: &[f32], bridging: &Bridging) -> Vec<(u32, u32)> {
+    let found = nearest(upper, lists, codes, query, bridging.ef);
+    let near: Vec<u32> = found.iter().take(bridging.joined).map(|found| found.id).collect();
+    joints(lists, codes, &near)
 }
 
 /// The shortest edges that make `rows` one component, where the edges that there are do not.
@@ -143,24 +111,21 @@ impl Components {
 mod tests {
     use super::*;
     use crate::graph::Graph;
-    use crate::testing::{Noise, unit, unit_matrix};
+    use crate::testing::{Noise, unit, unit_rows};
 
-    const BRIDGING: Bridging = Bridging {
-        ef: 30,
-        joined: 3,
-        cheap: 2,
-        most: 2,
-    };
+    const BRIDGING: Bridging = Bridging { ef: 30, joined: 3 };
+
+    const PLACES: usize = 4;
 
     /// Rows of which each leads to the next alone.
     fn ring(rows: u32) -> Lists {
-        let mut lists = Lists::new(rows as usize, 8);
+        let mut lists = Lists::new(rows as usize, PLACES);
         (0..rows).for_each(|row| lists.set(row, &[(row + 1) % rows]));
         lists
     }
 
     fn bridged(queries: &[&[f32]], cancelled: bool) -> Result<Lists> {
-        let codes = Codes::new(&unit_matrix(30, 16, 4)).unwrap();
+        let codes = Codes::new(&unit_rows(30, 16, 0.0, 4)).unwrap();
         let upper = Graph::default();
         let cancelled = move || cancelled;
         let steps = Steps::new(queries.len() as u64, &|_, _| (), &cancelled);
@@ -171,10 +136,9 @@ mod tests {
 
     #[test]
     fn the_rows_nearest_to_a_query_become_connected() {
-        let codes = Codes::new(&unit_matrix(30, 16, 4)).unwrap();
+        let codes = Codes::new(&unit_rows(30, 16, 0.0, 4)).unwrap();
         let apart = |lists: &Lists, query: &[f32]| {
-            let wanted = want(lists, &codes, &Graph::default().view(), query, &BRIDGING);
-            !wanted.joints.is_empty()
+            !wanted(lists, &codes, &Graph::default().view(), query, &BRIDGING).is_empty()
         };
         let queries: Vec<Vec<f32>> = (0..20).map(|seed| unit(Noise::new(seed).values(16))).collect();
         assert!(queries.iter().any(|query| apart(&ring(30), query)));
@@ -184,12 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn no_row_gets_more_bridges_than_it_may() {
+    fn no_row_gets_more_neighbours_than_it_has_places() {
         let queries: Vec<Vec<f32>> = (0..40).map(|seed| unit(Noise::new(seed).values(16))).collect();
         let queries: Vec<&[f32]> = queries.iter().map(Vec::as_slice).collect();
         let lists = bridged(&queries, false).unwrap();
         let most = (0..30).map(|row| lists.of(row).len()).max();
-        assert_eq!(most, Some(1 + usize::from(BRIDGING.most)));
+        assert_eq!(most, Some(PLACES));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::bridge::{Bridging, bridge};
 use super::insert::{Linking, link, settle};
 use super::lists::Lists;
 use super::steps::Steps;
-use super::{Graph, repair, scaffold};
+use super::{Graph, MAX_ROWS, repair, scaffold};
 use crate::error::{IndexError, Result};
 use crate::kernel::{dot_f16_f16, dot_f32_f32};
 use crate::matrix::Matrix;
@@ -25,9 +25,9 @@ use crate::quantize::Codes;
 const SAMPLE_SHARE: usize = 32;
 /// The sample has at least so many rows, if there are.
 const SAMPLE_MIN: usize = 64;
-/// Places of a list while it grows. Having more than are kept, it is pruned only every so many edges.
-const PLACES: usize = 48;
-/// Neighbours of a row at level 0, without bridges: two lines of the cache.
+/// Places of a list: four lines of the cache. Few rows use them all: those that bridges lead to from everywhere.
+const PLACES: usize = 64;
+/// Neighbours of a row without bridges.
 const STRIDE: usize = 32;
 /// The rows of a batch do not see each other, so that a batch must be a small part of all.
 const BATCHES: usize = 50;
@@ -35,14 +35,10 @@ const BATCHES: usize = 50;
 const LINKING: Linking = Linking {
     ef: 100,
     chosen: 16,
-    kept: STRIDE,
+    most: 48,
+    kept: 24,
 };
-const BRIDGING: Bridging = Bridging {
-    ef: 200,
-    joined: 20,
-    cheap: 10,
-    most: 16,
-};
+const BRIDGING: Bridging = Bridging { ef: 100, joined: 32 };
 
 /// What a graph is built with.
 pub(crate) struct BuildOptions<'a> {
@@ -66,11 +62,13 @@ pub(crate) struct Built {
 /// [`IndexError::Corrupt`] when a stored vector is not of unit length, [`IndexError::Cancelled`],
 /// [`IndexError::Graph`] when there are too many rows or `hnsw_rs` fails.
 pub(crate) fn build(matrix: &Matrix, options: &BuildOptions<'_>) -> Result<Built> {
-    check(matrix)?;
     let rows = matrix.ids.len();
-    let queries = queries(options.training.unwrap_or_default(), matrix.dim);
+    // Following a query costs as much as inserting a row, so that more queries than rows are not worth it.
+    let queries = queries(options.training.unwrap_or_default(), matrix.dim, rows);
     let steps = Steps::new((rows + queries.len()) as u64, options.progress, options.cancelled);
 
+    steps.check()?;
+    check(matrix)?;
     let codes = Codes::new(matrix)?;
     let order = shuffled(rows as u32);
     let (sample, rest) = order.split_at((rows / SAMPLE_SHARE).max(SAMPLE_MIN).min(rows));
@@ -83,9 +81,10 @@ pub(crate) fn build(matrix: &Matrix, options: &BuildOptions<'_>) -> Result<Built
         link(&mut lists, matrix, &codes, &graph.view(), batch, &LINKING, &steps)?;
         linked += batch.len();
     }
-    settle(&mut lists, &codes, LINKING.kept);
+    settle(&mut lists, &codes, LINKING.kept, &steps)?;
     repair::add_incoming(&mut lists, STRIDE);
     let unreached = repair::link_unreached(&mut lists, matrix, &codes, &graph.view(), STRIDE);
+    steps.check()?;
     bridge(&mut lists, &codes, &graph.view(), &queries, &BRIDGING, &steps)?;
     (graph.stride, graph.level0) = lists.into_level();
     Ok(Built { graph, unreached })
@@ -99,7 +98,7 @@ fn is_unit(square: f32) -> bool {
 /// Vectors are checked when they are stored. What is no unit vector now was damaged since, and would take the edges
 /// of others along.
 fn check(matrix: &Matrix) -> Result<()> {
-    if u32::try_from(matrix.ids.len()).is_err() {
+    if matrix.ids.len() > MAX_ROWS {
         return Err(IndexError::Graph {
             reason: format!("{} vectors are more than a graph holds", matrix.ids.len()),
         });
@@ -124,14 +123,15 @@ fn lists_of_sample(graph: &Graph, rows: usize) -> Lists {
     lists
 }
 
-/// The training queries that are unit vectors. Those that lie side by side in a label bank are often alike; bridging
-/// sees more of what earlier ones did when they are mixed.
-fn queries(training: &[f32], dim: usize) -> Vec<&[f32]> {
+/// The training queries that are unit vectors, or `most` of them, mixed: those that lie side by side in a label bank are
+/// often alike, and would not see what the others of their batch do.
+fn queries(training: &[f32], dim: usize, most: usize) -> Vec<&[f32]> {
     let rows: Vec<&[f32]> = training.chunks_exact(dim.max(1)).collect();
     let mixed = shuffled(rows.len() as u32).into_iter();
     mixed
         .filter_map(|row| rows.get(row as usize).copied())
         .filter(|query| is_unit(dot_f32_f32(query, query)))
+        .take(most)
         .collect()
 }
 

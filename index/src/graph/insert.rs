@@ -2,25 +2,22 @@
 //!
 //! Rows are inserted in batches (Manohar et al., ParlayANN, 2024): those of a batch are searched for side by side in
 //! lists that do not change meanwhile, and then linked. So no list needs a lock, and the outcome does not depend on
-//! the threads.
-
-use std::cell::RefCell;
+//! which thread is first.
 
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use super::GraphView;
-use super::beam::Beam;
 use super::lists::{Edge, Lists};
+use super::nearest::nearest;
 use super::prune;
 use super::steps::Steps;
 use crate::error::Result;
 use crate::matrix::Matrix;
 use crate::quantize::Codes;
 
-thread_local! {
-    pub(super) static BEAM: RefCell<Beam> = RefCell::default();
-}
+/// Lists settled between two questions whether the graph is still wanted.
+const CHECKED: u32 = 1024;
 
 /// How rows are linked.
 #[derive(Clone, Copy)]
@@ -29,7 +26,9 @@ pub(super) struct Linking {
     pub(super) ef: usize,
     /// Neighbours that a row chooses.
     pub(super) chosen: usize,
-    /// Neighbours that it keeps where edges back have filled its list.
+    /// Neighbours that it may have by edges back; then it keeps the best.
+    pub(super) most: usize,
+    /// Neighbours that it keeps.
     pub(super) kept: usize,
 }
 
@@ -62,7 +61,7 @@ pub(super) fn link(
         back.extend(neighbours.iter().map(edge));
     }
     back.par_sort_unstable();
-    lists.update(&back, |row, neighbours| {
+    lists.update(&back, linking.most, |row, neighbours| {
         prune::prune(codes, row, neighbours, linking.kept)
     });
     Ok(())
@@ -81,13 +80,19 @@ fn choose(
     let vector = matrix.vectors.get(start..start + matrix.dim).unwrap_or_default();
     let mut query = vec![0.0; vector.len()];
     vector.convert_to_f32_slice(&mut query);
-    BEAM.with_borrow_mut(|beam| {
-        let found = beam.search(upper, lists, &codes.view(), &query, linking.ef);
-        prune::choose(codes, row, found, linking.chosen)
-    })
+    let found = nearest(upper, lists, codes, &query, linking.ef);
+    prune::choose(codes, row, &found, linking.chosen)
 }
 
 /// Cuts every list to the neighbours that it is to keep.
-pub(super) fn settle(lists: &mut Lists, codes: &Codes, kept: usize) {
-    lists.rewrite(|row, neighbours| (neighbours.len() > kept).then(|| prune::prune(codes, row, neighbours, kept)));
+///
+/// # Errors
+/// [`IndexError::Cancelled`](crate::IndexError::Cancelled).
+pub(super) fn settle(lists: &mut Lists, codes: &Codes, kept: usize, steps: &Steps<'_>) -> Result<()> {
+    lists.rewrite(|row, neighbours| {
+        if row.is_multiple_of(CHECKED) {
+            steps.check()?;
+        }
+        Ok((neighbours.len() > kept).then(|| prune::prune(codes, row, neighbours, kept)))
+    })
 }

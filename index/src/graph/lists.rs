@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::error::Result;
 use crate::segment::format::NONE;
 
 /// Places in a line of the cache.
@@ -37,8 +38,13 @@ impl Lists {
 
     /// The neighbours of a row.
     pub(super) fn of(&self, row: u32) -> &[u32] {
+        used(self.places_of(row))
+    }
+
+    /// The places of a row's neighbours, unused ones included.
+    pub(super) fn places_of(&self, row: u32) -> &[u32] {
         let start = row as usize * self.stride;
-        used(self.places.get(start..start + self.stride).unwrap_or_default())
+        self.places.get(start..start + self.stride).unwrap_or_default()
     }
 
     /// Replaces a row's neighbours; those past the last place are dropped.
@@ -62,9 +68,9 @@ impl Lists {
         }
     }
 
-    /// Adds edges, which are sorted and name each pair once. A list without places for all of its new neighbours
-    /// becomes what `choose` makes of the row and of old and new neighbours together.
-    pub(super) fn update(&mut self, edges: &[Edge], choose: impl Fn(u32, &[u32]) -> Vec<u32> + Sync) {
+    /// Adds edges, which are sorted and name each pair once. A list that has more than `most` neighbours then becomes
+    /// what `choose` makes of the row and all of them.
+    pub(super) fn update(&mut self, edges: &[Edge], most: usize, choose: impl Fn(u32, &[u32]) -> Vec<u32> + Sync) {
         let stride = self.stride;
         self.places
             .par_chunks_mut(CHUNK * stride)
@@ -91,7 +97,7 @@ impl Lists {
                             merged.push(edge.to);
                         }
                     }
-                    if merged.len() > stride {
+                    if merged.len() > most {
                         merged = choose(row, &merged);
                     }
                     fill(places, &merged);
@@ -99,16 +105,18 @@ impl Lists {
             });
     }
 
-    /// Replaces each list by what `choose` makes of it.
-    pub(super) fn rewrite(&mut self, choose: impl Fn(u32, &[u32]) -> Option<Vec<u32>> + Sync) {
-        self.places
-            .par_chunks_mut(self.stride)
-            .enumerate()
-            .for_each(|(row, places)| {
-                if let Some(chosen) = choose(row as u32, used(places)) {
-                    fill(places, &chosen);
-                }
-            });
+    /// Replaces lists by what `choose` makes of them; none leaves a list as it is.
+    ///
+    /// # Errors
+    /// The first error of `choose`; some lists are replaced then, and others not.
+    pub(super) fn rewrite(&mut self, choose: impl Fn(u32, &[u32]) -> Result<Option<Vec<u32>>> + Sync) -> Result<()> {
+        let lists = self.places.par_chunks_mut(self.stride).enumerate();
+        lists.try_for_each(|(row, places)| {
+            if let Some(chosen) = choose(row as u32, used(places))? {
+                fill(places, &chosen);
+            }
+            Ok(())
+        })
     }
 
     /// The lists with as many places as the longest needs, in whole lines of the cache: stride and neighbours.
@@ -168,13 +176,13 @@ mod tests {
     #[test]
     fn lists_that_overflow_are_chosen_anew() {
         let rows = 2 * CHUNK as u32;
-        let mut lists = Lists::new(rows as usize, 3);
+        let mut lists = Lists::new(rows as usize, 4);
         let (few, full, other) = (0, rows - 1, CHUNK as u32);
         lists.set(few, &[1]);
         lists.set(full, &[1, 2]);
         let mut edges = vec![edge(few, 1), edge(few, 2), edge(other, 4)];
         edges.extend([edge(full, 3), edge(full, 4), edge(rows, 5)]);
-        lists.update(&edges, |row, neighbours| {
+        lists.update(&edges, 3, |row, neighbours| {
             assert_eq!((row, neighbours), (full, [1, 2, 3, 4].as_slice()));
             vec![4, 3]
         });

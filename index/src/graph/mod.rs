@@ -1,10 +1,10 @@
 //! A hierarchical navigable small-world graph (Malkov and Yashunin, 2016, arXiv:1603.09320) in flat arrays.
 
-mod beam;
 mod bridge;
 mod build;
 mod insert;
 mod lists;
+mod nearest;
 mod pool;
 mod prune;
 mod repair;

@@ -1,14 +1,14 @@
 //! The relative neighbourhood rule: which of the near rows become neighbours.
 
-use super::beam::Candidate;
 use crate::quantize::Codes;
+use crate::search::top::Scored;
 
 /// Rows whose similarity is that of a row with itself, but for this much, are its copies.
 const COPY: f32 = 1e-3;
 
 /// Of `candidates`, nearest first, the up to `most` that are nearer to `row` than to any one already chosen
 /// (Toussaint, 1980; Malkov and Yashunin, algorithm 4): so that they lie in different directions.
-pub(super) fn choose(codes: &Codes, row: u32, candidates: &[Candidate], most: usize) -> Vec<u32> {
+pub(super) fn choose(codes: &Codes, row: u32, candidates: &[Scored<u32>], most: usize) -> Vec<u32> {
     let mut chosen: Vec<u32> = Vec::with_capacity(most);
     // Copies of one vector hide nothing from one another. Where there are many, some places are left for others, or
     // no way would lead out from among them.
@@ -17,29 +17,29 @@ pub(super) fn choose(codes: &Codes, row: u32, candidates: &[Candidate], most: us
         if chosen.len() == most {
             break;
         }
-        let hidden = |other: &u32| codes.similarity(candidate.row, *other) > candidate.similarity;
-        if candidate.row == row || chosen.contains(&candidate.row) || chosen.iter().any(hidden) {
+        let hidden = |other: &u32| codes.similarity(candidate.id, *other) > candidate.score;
+        if candidate.id == row || chosen.contains(&candidate.id) || chosen.iter().any(hidden) {
             continue;
         }
-        if candidate.similarity >= same {
+        if candidate.score >= same {
             if copies == 0 {
                 continue;
             }
             copies -= 1;
         }
-        chosen.push(candidate.row);
+        chosen.push(candidate.id);
     }
     chosen
 }
 
 /// What [`choose`] leaves of a row's neighbours.
 pub(super) fn prune(codes: &Codes, row: u32, neighbours: &[u32], most: usize) -> Vec<u32> {
-    let candidate = |neighbour: &u32| Candidate {
-        similarity: codes.similarity(row, *neighbour),
-        row: *neighbour,
+    let candidate = |neighbour: &u32| Scored {
+        score: codes.similarity(row, *neighbour),
+        id: *neighbour,
     };
-    let mut candidates: Vec<Candidate> = neighbours.iter().map(candidate).collect();
-    candidates.sort_unstable_by(Candidate::nearer_first);
+    let mut candidates: Vec<Scored<u32>> = neighbours.iter().map(candidate).collect();
+    candidates.sort_unstable_by(|a, b| b.cmp(a));
     choose(codes, row, &candidates, most)
 }
 

@@ -6,8 +6,8 @@
 use half::slice::HalfFloatSliceExt;
 
 use super::GraphView;
-use super::beam::Beam;
 use super::lists::Lists;
+use super::nearest::nearest;
 use crate::matrix::Matrix;
 use crate::quantize::Codes;
 
@@ -45,15 +45,14 @@ pub(super) fn link_unreached(
 ) -> u64 {
     let mut reached = Reached::default();
     reached.walk(lists, upper.entry);
-    let mut beam = Beam::default();
     let mut query = vec![0.0; matrix.dim];
     for (row, vector) in (0..lists.rows()).zip(matrix.vectors.chunks_exact(matrix.dim.max(1))) {
         if reached.contains(row) {
             continue;
         }
         vector.convert_to_f32_slice(&mut query);
-        let found = beam.search(upper, lists, &codes.view(), &query, SOURCES);
-        let near: Vec<u32> = found.iter().map(|source| source.row).chain([upper.entry]).collect();
+        let found = nearest(upper, lists, codes, &query, SOURCES);
+        let near: Vec<u32> = found.iter().map(|source| source.id).chain([upper.entry]).collect();
         if link(lists, &reached, &near, row, places) {
             reached.walk(lists, row);
         }
@@ -99,7 +98,7 @@ impl Reached {
 mod tests {
     use super::*;
     use crate::graph::{Graph, Level};
-    use crate::testing::unit_matrix;
+    use crate::testing::unit_rows;
 
     const ROWS: u32 = 40;
 
@@ -127,7 +126,7 @@ mod tests {
 
     #[test]
     fn rows_that_nothing_points_at_are_linked() {
-        let matrix = unit_matrix(ROWS as usize, 16, 4);
+        let matrix = unit_rows(ROWS as usize, 16, 0.0, 4);
         let codes = Codes::new(&matrix).unwrap();
         for places in [1, 2, 4] {
             let mut lists = chain(30);
@@ -141,7 +140,7 @@ mod tests {
 
     #[test]
     fn where_no_list_has_places_rows_are_counted() {
-        let matrix = unit_matrix(ROWS as usize, 16, 4);
+        let matrix = unit_rows(ROWS as usize, 16, 0.0, 4);
         let codes = Codes::new(&matrix).unwrap();
         let mut lists = Lists::new(ROWS as usize, 1);
         (0..ROWS).for_each(|row| lists.set(row, &[(row + 1) % 30]));

@@ -5,16 +5,17 @@
 use hnsw_rs::prelude::{Distance, Hnsw, Neighbour};
 use rayon::prelude::*;
 
+use super::prune::prune;
 use super::steps::Steps;
 use super::{Graph, Level};
 use crate::error::{IndexError, Result};
 use crate::quantize::Codes;
 use crate::segment::format::{LEVELS, NONE};
 
-/// Neighbours a node above the builder's lowest level; twice as many there.
+/// Neighbours a node above the builder's lowest level, where it keeps twice as many.
 const M: usize = 16;
-/// Neighbours a node in what is exported.
-const UPPER_STRIDE: usize = 2 * M;
+/// Neighbours a node in what is exported. The lowest level is pruned to so many, which makes walks shorter.
+const UPPER_STRIDE: usize = M;
 /// Candidates kept while a node's neighbours are chosen.
 const EF_CONSTRUCTION: usize = 100;
 
@@ -44,10 +45,10 @@ pub(super) fn build(codes: &Codes, sample: &[u32], steps: &Steps<'_>) -> Result<
     // The builder leaves a point unlinked when two threads insert the first ones at once.
     insert(first)?;
     rest.par_iter().try_for_each(insert)?;
-    export(&builder, sample.len())
+    export(codes, &builder, sample.len())
 }
 
-fn export(builder: &Hnsw<'_, u32, Cosine<'_>>, rows: usize) -> Result<Graph> {
+fn export(codes: &Codes, builder: &Hnsw<'_, u32, Cosine<'_>>, rows: usize) -> Result<Graph> {
     let mut upper: Vec<Vec<(u32, Vec<u32>)>> = vec![Vec::new(); LEVELS];
     let (mut entry, mut top, mut points) = (NONE, 0, 0);
     for point in builder.get_point_indexation() {
@@ -56,7 +57,7 @@ fn export(builder: &Hnsw<'_, u32, Cosine<'_>>, rows: usize) -> Result<Graph> {
         // Above its own level a point has only the path by which it was inserted.
         let levels = point.get_neighborhood_id().into_iter().take(level + 1);
         for (neighbours, nodes) in levels.zip(&mut upper) {
-            nodes.push((row, nearest(row, neighbours)));
+            nodes.push((row, list(codes, row, &neighbours)));
         }
         if entry == NONE || level > top {
             (entry, top) = (row, level);
@@ -77,13 +78,13 @@ fn export(builder: &Hnsw<'_, u32, Cosine<'_>>, rows: usize) -> Result<Graph> {
     })
 }
 
-/// The rows of the nearest neighbours, as many as there are places, filled up with `NONE`.
-fn nearest(row: u32, mut neighbours: Vec<Neighbour>) -> Vec<u32> {
-    neighbours.sort_by(|a, b| a.distance.total_cmp(&b.distance));
-    let mut rows: Vec<u32> = neighbours.iter().map(|neighbour| neighbour.d_id as u32).collect();
-    rows.retain(|other| *other != row);
-    rows.resize(UPPER_STRIDE, NONE);
-    rows
+/// The neighbours that the relative neighbourhood rule leaves, which the builder does not apply to edges back; filled up
+/// with `NONE`.
+fn list(codes: &Codes, row: u32, neighbours: &[Neighbour]) -> Vec<u32> {
+    let rows: Vec<u32> = neighbours.iter().map(|neighbour| neighbour.d_id as u32).collect();
+    let mut list = prune(codes, row, &rows, UPPER_STRIDE);
+    list.resize(UPPER_STRIDE, NONE);
+    list
 }
 
 fn level(mut nodes: Vec<(u32, Vec<u32>)>) -> Level {

@@ -36,10 +36,19 @@ impl<'a> Steps<'a> {
     pub(super) fn advance(&self) -> Result<()> {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(INTERVAL) || done == self.of {
-            if (self.cancelled)() {
-                return Err(IndexError::Cancelled);
-            }
+            self.check()?;
             (self.progress)(done, self.of);
+        }
+        Ok(())
+    }
+
+    /// Between stages that are not counted.
+    ///
+    /// # Errors
+    /// [`IndexError::Cancelled`] when the caller has given up.
+    pub(super) fn check(&self) -> Result<()> {
+        if (self.cancelled)() {
+            return Err(IndexError::Cancelled);
         }
         Ok(())
     }

@@ -59,12 +59,17 @@ impl Store {
         let Ok(family) = self.family(cf) else {
             return Ok(1);
         };
-        let mut options = ReadOptions::default();
-        options.set_iterate_range(PrefixRange(prefix));
-        options.fill_cache(false);
-        let mut raw = self.db.raw_iterator_cf_opt(family, options);
+        // An iterator that met damage may meet it again elsewhere, so there is a new one for each attempt.
+        let from = |place: &[u8]| {
+            let mut options = ReadOptions::default();
+            options.set_iterate_range(PrefixRange(prefix));
+            options.fill_cache(false);
+            let mut raw = self.db.raw_iterator_cf_opt(family, options);
+            raw.seek(place);
+            raw
+        };
         let (mut gaps, mut last) = (0, prefix.to_vec());
-        raw.seek_to_first();
+        let mut raw = from(prefix);
         loop {
             while let Some((key, value)) = raw.item() {
                 each(key, value)?;
@@ -76,11 +81,16 @@ impl Store {
                 return Ok(gaps);
             }
             gaps += 1;
-            if !pass(&mut raw, prefix, &last) {
-                return Ok(gaps);
+            match behind_damage(prefix, &last, |place| is_readable(&from(place))) {
+                Some(place) => raw = from(&place),
+                None => return Ok(gaps),
             }
         }
     }
+}
+
+fn is_readable(raw: &DBRawIteratorWithThreadMode<'_, DB>) -> bool {
+    raw.valid() || raw.status().is_ok()
 }
 
 fn open(path: &Path) -> Result<DB, rocksdb::Error> {
@@ -94,33 +104,29 @@ fn open(path: &Path) -> Result<DB, rocksdb::Error> {
     DB::open_cf_descriptors_read_only(&database, path, families, false)
 }
 
-/// Moves to the first entry behind the damage that follows `last`; false where nothing behind it can be read.
-fn pass(raw: &mut DBRawIteratorWithThreadMode<'_, DB>, prefix: &[u8], last: &[u8]) -> bool {
+/// The first place from where reading goes on behind the damage that follows the key `last`; none where it never does.
+fn behind_damage(prefix: &[u8], last: &[u8], readable: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    let key = |place: &[u8; PLACE]| [prefix, place].concat();
     let mut damaged = [0; PLACE];
     let known = last.get(prefix.len()..).unwrap_or_default();
     for (place, byte) in damaged.iter_mut().zip(known) {
         *place = *byte;
     }
     let mut behind = [0xff; PLACE];
-    let mut readable = |place: &[u8; PLACE]| {
-        raw.seek([prefix, place].concat());
-        raw.valid() || raw.status().is_ok()
-    };
-    if !readable(&behind) {
-        return false;
+    if !readable(&key(&behind)) {
+        return None;
     }
     loop {
         let middle = middle(&damaged, &behind);
         if middle == damaged {
-            break;
+            return Some(key(&behind));
         }
-        if readable(&middle) {
+        if readable(&key(&middle)) {
             behind = middle;
         } else {
             damaged = middle;
         }
     }
-    readable(&behind)
 }
 
 /// Half-way between two places, rounded down.

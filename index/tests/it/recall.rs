@@ -2,7 +2,7 @@
 
 use clipdex_index::{Method, Mode, PlanReason, SealOptions, SearchParams, SegmentStats, Space, Writer};
 
-use crate::support::{FINGERPRINT, assert_sound, clustered, fill, library, oracle};
+use crate::support::{FINGERPRINT, Noise, assert_sound, clustered, fill, library, oracle};
 
 const DIM: usize = 32;
 const OPTIONS: SealOptions = SealOptions {
@@ -28,20 +28,32 @@ fn recall(writer: &Writer, space: &Space, queries: &[Vec<f32>], params: &SearchP
 }
 
 #[test]
-fn the_curve_is_measured_and_kept() {
+fn the_curve_is_measured_and_kept_and_is_what_searches_find() {
     let (dir, mut writer, space) = library(DIM);
-    fill(&mut writer, &space, &clustered(31, 3000, DIM, 60));
+    let bank = writer.create_space("bank", DIM, FINGERPRINT, b"").unwrap();
+    let mut noise = Noise(31);
+    let mut scattered = |count| -> Vec<_> { (0..count).map(|_| noise.unit(DIM)).collect() };
+    fill(&mut writer, &space, &scattered(3000));
+    let queries = scattered(100);
+    fill(&mut writer, &bank, &queries);
+    writer.set_training(space.id, vec![bank.id]);
     writer.seal(&space, &OPTIONS).unwrap();
     let curve = segment(&writer).recall;
     assert!(curve.len() >= 2, "{curve:?}");
     assert!(curve.is_sorted_by_key(|point| point.ef));
-    assert!(
-        curve
-            .iter()
-            .all(|point| (0.0..=1.0).contains(&point.own) && point.training.is_none())
-    );
-    assert!(curve.last().unwrap().own > 0.98, "{curve:?}");
+    assert!(curve.iter().all(|point| (0.0..=1.0).contains(&point.own)));
     assert!(curve[0].own <= curve.last().unwrap().own, "{curve:?}");
+    for point in &curve {
+        let params = SearchParams {
+            k: 10,
+            mode: Mode::Graph,
+            ef: Some(point.ef),
+            ..SearchParams::default()
+        };
+        let found = recall(&writer, &space, &queries, &params);
+        let measured = f64::from(point.training.unwrap());
+        assert!((found - measured).abs() < 0.02, "{found} with {point:?}");
+    }
     drop(writer);
     let writer = Writer::open(dir.path()).unwrap();
     assert_eq!(segment(&writer).recall, curve);

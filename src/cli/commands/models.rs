@@ -43,7 +43,7 @@ enum ModelsCommand {
     /// Measure how quickly a model embeds on this machine, in each precision
     ///
     /// Images in batches of 32 and short texts, on all cores, for about ten seconds in all. The cosine says how near the
-    /// vectors of a precision are to those of f32, at worst.
+    /// vectors of a precision are to those of f32, at worst. With --device, what the device computes follows f32 of the CPU.
     Bench {
         /// A known model, a repository of the hub that was fetched, or the directory of a model [default: the model of a
         /// new library]
@@ -69,7 +69,7 @@ impl ModelsArgs {
         match self.command {
             ModelsCommand::List { json } => list::list(json, out)?,
             ModelsCommand::Pull { name, json } => pull::pull(&name, json, global, out)?,
-            ModelsCommand::Bench { name, json } => bench::bench(name.as_deref(), json, out)?,
+            ModelsCommand::Bench { name, json } => bench::bench(name.as_deref(), global.device, json, out)?,
             ModelsCommand::Info { name, json } => info(Model::open(&name)?.identity(), json, out)?,
         }
         Ok(Outcome::Done)

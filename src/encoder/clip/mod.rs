@@ -2,6 +2,8 @@
 //! transformers' `CLIPModel` or of open_clip. The image tower is a Vision Transformer or, in open_clip's files, a ResNet.
 
 mod config;
+#[cfg(any(test, feature = "accelerator"))]
+mod device;
 mod names;
 mod resnet;
 
@@ -11,6 +13,8 @@ use self::config::{ClipConfig, EndOfText, ImageTower};
 use self::names::Names;
 use self::resnet::{ResNet, ResNetConfig, ResNetImageEncoder};
 use super::checkpoint::Checkpoint;
+#[cfg(any(test, feature = "accelerator"))]
+use super::device::Accelerator;
 use super::kernels::KernelError;
 use super::models::FamilyModel;
 use super::tokenizer::TextTokenizer;
@@ -146,6 +150,16 @@ impl FamilyModel for ClipModel {
 
     fn text_encoder(&self, compute: Compute) -> Result<Box<dyn TextEncoder>, EncoderError> {
         Ok(Box::new(self.load_text(compute)?))
+    }
+
+    #[cfg(any(test, feature = "accelerator"))]
+    fn image_encoder_on(&self, accelerator: &Accelerator) -> Result<Box<dyn ImageEncoder>, EncoderError> {
+        Ok(Box::new(self.load_image_on(accelerator)?))
+    }
+
+    #[cfg(any(test, feature = "accelerator"))]
+    fn text_encoder_on(&self, accelerator: &Accelerator) -> Result<Box<dyn TextEncoder>, EncoderError> {
+        Ok(Box::new(self.load_text_on(accelerator)?))
     }
 }
 

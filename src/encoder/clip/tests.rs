@@ -3,7 +3,7 @@ use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::encoder::testing::{ModelDir, Reference, Stored, Tensors, assert_same, fixture};
+use crate::encoder::testing::{ModelDir, Reference, Stored, Tensors, assert_same, fixture, smallest_cosine};
 use crate::encoder::{Embeddings, Filter, Fit, Model, Precision, Preprocess};
 
 const FIXTURES: [&str; 4] = [
@@ -42,17 +42,15 @@ fn assert_equals_reference(model: &ClipModel, reference: &Reference) {
 
 #[test]
 fn lower_precisions_stay_near() {
-    let smallest = |got: &Embeddings, expected: &Embeddings| {
-        let pairs = got.rows().zip(expected.rows());
-        let cosines = pairs.map(|(a, b)| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>());
-        cosines.fold(1.0, f32::min)
-    };
     for name in FIXTURES {
         let (dir, reference) = (ModelDir::copy(name), Reference::read(name));
         let model = ClipModel::open(dir.checkpoint()).unwrap();
         for (precision, bound) in [(Precision::Bf16, 0.9999), (Precision::Int8, 0.998)] {
             let (images, texts) = embed_in(precision, &model, &reference);
-            let cosines = [smallest(&images, &reference.images), smallest(&texts, &reference.texts)];
+            let cosines = [
+                smallest_cosine(&images, &reference.images),
+                smallest_cosine(&texts, &reference.texts),
+            ];
             assert!(
                 cosines.iter().all(|cosine| (bound..1.0).contains(cosine)),
                 "{name} in {precision:?}: {cosines:?}"

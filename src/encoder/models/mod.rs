@@ -10,10 +10,11 @@ use self::place::{Place, on_machine};
 use super::cache::Cache;
 use super::checkpoint::Checkpoint;
 use super::clip::ClipModel;
+use super::device::Accelerator;
 use super::siglip::SiglipModel;
 use super::starter::StarterModel;
 use super::towers::Compute;
-use super::{EncoderError, Identity, ImageEncoder, Precision, TextEncoder};
+use super::{Device, EncoderError, Identity, ImageEncoder, Precision, TextEncoder};
 
 pub use known::{Accuracy, ModelInfo, PREFERRED_MODEL, models};
 pub use place::{Present, default_model, ensure};
@@ -28,6 +29,21 @@ pub(super) trait FamilyModel: Debug + Send + Sync {
 
     /// Loads the tokenizer and the text side.
     fn text_encoder(&self, compute: Compute) -> Result<Box<dyn TextEncoder>, EncoderError>;
+
+    /// Loads the image side onto a device, where the family can compute there.
+    fn image_encoder_on(&self, _: &Accelerator) -> Result<Box<dyn ImageEncoder>, EncoderError> {
+        Err(self.cpu_only())
+    }
+
+    /// Loads the tokenizer, and the text side onto a device, where the family can compute there.
+    fn text_encoder_on(&self, _: &Accelerator) -> Result<Box<dyn TextEncoder>, EncoderError> {
+        Err(self.cpu_only())
+    }
+
+    /// The refusal of a family that cannot.
+    fn cpu_only(&self) -> EncoderError {
+        EncoderError::CpuOnly(format!("model '{}'", self.identity().name))
+    }
 }
 
 /// A model that is known to exist and whose identity is known. Its weights are read when a side of it is asked for.
@@ -44,6 +60,7 @@ pub(super) trait FamilyModel: Debug + Send + Sync {
 pub struct Model {
     family: Arc<dyn FamilyModel>,
     compute: Compute,
+    device: Device,
 }
 
 impl Model {
@@ -65,14 +82,24 @@ impl Model {
                 None => return Err(EncoderError::NotOnMachine(name)),
             },
         };
-        let compute = Compute::default();
-        Ok(Self { family, compute })
+        Ok(Self {
+            family,
+            compute: Compute::default(),
+            device: Device::default(),
+        })
     }
 
     /// The same model, whose encoders will compute in `precision`.
     #[must_use]
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.compute.precision = precision;
+        self
+    }
+
+    /// The same model, whose encoders will compute on `device`; whether they can is seen when a side is loaded.
+    #[must_use]
+    pub fn with_device(mut self, device: Device) -> Self {
+        self.device = device;
         self
     }
 
@@ -84,18 +111,26 @@ impl Model {
     /// Loads the image side, and nothing of the text side.
     ///
     /// # Errors
-    /// [`EncoderError::ModelFile`] or [`EncoderError::Weights`] where the model's files are damaged.
+    /// [`EncoderError::ModelFile`] or [`EncoderError::Weights`] where the model's files are damaged;
+    /// [`EncoderError::DeviceNotBuilt`], [`EncoderError::DeviceUnavailable`] or [`EncoderError::CpuOnly`] where it cannot
+    /// compute on its device.
     pub fn image_encoder(&self) -> Result<Box<dyn ImageEncoder>, EncoderError> {
-        self.family.image_encoder(self.compute)
+        match Accelerator::open(self.device, self.compute.precision)? {
+            None => self.family.image_encoder(self.compute),
+            Some(accelerator) => self.family.image_encoder_on(&accelerator),
+        }
     }
 
     /// Loads the tokenizer and the text side, and nothing of the image side.
     ///
     /// # Errors
     /// [`EncoderError::ModelFile`], [`EncoderError::Weights`] or [`EncoderError::Tokenizer`] where the model's files are
-    /// damaged.
+    /// damaged; as for [`Model::image_encoder`] where it cannot compute on its device.
     pub fn text_encoder(&self) -> Result<Box<dyn TextEncoder>, EncoderError> {
-        self.family.text_encoder(self.compute)
+        match Accelerator::open(self.device, self.compute.precision)? {
+            None => self.family.text_encoder(self.compute),
+            Some(accelerator) => self.family.text_encoder_on(&accelerator),
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 //! transformers' `SiglipModel`.
 
 mod config;
+#[cfg(any(test, feature = "accelerator"))]
+mod device;
 mod pool;
 
 use std::borrow::Cow;
@@ -9,6 +11,8 @@ use std::borrow::Cow;
 use self::config::SiglipConfig;
 use self::pool::ProbePool;
 use super::checkpoint::Checkpoint;
+#[cfg(any(test, feature = "accelerator"))]
+use super::device::Accelerator;
 use super::models::FamilyModel;
 use super::tokenizer::TextTokenizer;
 use super::towers::{
@@ -85,15 +89,19 @@ impl SiglipModel {
             let tokenizer = tokenizer?;
             Ok(TowerTextEncoder {
                 identity: self.identity.clone(),
-                sequences: Padded {
-                    length: config.longest,
-                    pad: self.config.pad(&tokenizer),
-                    canonical: self.config.canonical_text,
-                },
+                sequences: self.sequences(&tokenizer),
                 tokenizer,
                 tower: tower?,
             })
         })
+    }
+
+    fn sequences(&self, tokenizer: &TextTokenizer) -> Padded {
+        Padded {
+            length: self.config.text.longest,
+            pad: self.config.pad(tokenizer),
+            canonical: self.config.canonical_text,
+        }
     }
 
     fn load_image(&self, compute: Compute) -> Result<TowerImageEncoder<ProbePool>, EncoderError> {
@@ -121,6 +129,16 @@ impl FamilyModel for SiglipModel {
 
     fn text_encoder(&self, compute: Compute) -> Result<Box<dyn TextEncoder>, EncoderError> {
         Ok(Box::new(self.load_text(compute)?))
+    }
+
+    #[cfg(any(test, feature = "accelerator"))]
+    fn image_encoder_on(&self, accelerator: &Accelerator) -> Result<Box<dyn ImageEncoder>, EncoderError> {
+        Ok(Box::new(self.load_image_on(accelerator)?))
+    }
+
+    #[cfg(any(test, feature = "accelerator"))]
+    fn text_encoder_on(&self, accelerator: &Accelerator) -> Result<Box<dyn TextEncoder>, EncoderError> {
+        Ok(Box::new(self.load_text_on(accelerator)?))
     }
 }
 

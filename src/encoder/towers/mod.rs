@@ -14,3 +14,6 @@ pub(super) use projection::Projection;
 pub(super) use text::{Sequences, TextNames, TextTower, TowerTextEncoder};
 pub(super) use transformer::{FeedForward, LayerNames, TRANSFORMERS_LAYER, Workspace};
 pub(super) use vision::{Pool, TowerImageEncoder, VisionNames, VisionTower};
+// What towers on a device share with these.
+#[cfg(any(test, feature = "accelerator"))]
+pub(super) use {text::TokenTower, vision::first_states};

@@ -76,15 +76,31 @@ impl TextTower {
     }
 }
 
-/// The text side of a family that has a [`TextTower`].
-pub(in crate::encoder) struct TowerTextEncoder<S> {
+impl TokenTower for TextTower {
+    fn vectors(&self, sequences: &[Vec<u32>]) -> Result<Option<Vec<f32>>, EncoderError> {
+        let vectors: Option<Vec<Vec<f32>>> = batches(sequences)
+            .par_iter()
+            .map(|batch| self.forward(batch))
+            .collect::<Result<_, _>>()?;
+        Ok(vectors.map(|vectors| vectors.concat()))
+    }
+}
+
+/// What makes vectors of token sequences.
+pub(in crate::encoder) trait TokenTower: Send + Sync {
+    /// Vectors `[sequences, dim]`, of any length; `None` where an id or a position is outside the model.
+    fn vectors(&self, sequences: &[Vec<u32>]) -> Result<Option<Vec<f32>>, EncoderError>;
+}
+
+/// The text side of a family that has such a tower.
+pub(in crate::encoder) struct TowerTextEncoder<S, T = TextTower> {
     pub(in crate::encoder) identity: Identity,
     pub(in crate::encoder) tokenizer: TextTokenizer,
     pub(in crate::encoder) sequences: S,
-    pub(in crate::encoder) tower: TextTower,
+    pub(in crate::encoder) tower: T,
 }
 
-impl<S: Sequences> TextEncoder for TowerTextEncoder<S> {
+impl<S: Sequences, T: TokenTower> TextEncoder for TowerTextEncoder<S, T> {
     fn identity(&self) -> &Identity {
         &self.identity
     }
@@ -99,16 +115,11 @@ impl<S: Sequences> TextEncoder for TowerTextEncoder<S> {
     }
 
     fn embed_tokens(&self, sequences: &[Vec<u32>]) -> Result<Embeddings, EncoderError> {
-        let vectors: Vec<Vec<f32>> = batches(sequences)
-            .par_iter()
-            .map(|batch| {
-                let vectors = self.tower.forward(batch)?;
-                vectors.ok_or_else(|| {
-                    self.tokenizer
-                        .error("it makes tokens that are outside the model's vocabulary")
-                })
-            })
-            .collect::<Result<_, EncoderError>>()?;
-        Ok(Embeddings::normalized(self.identity.dim, vectors.concat()))
+        let outside = || {
+            self.tokenizer
+                .error("it makes tokens that are outside the model's vocabulary")
+        };
+        let vectors = self.tower.vectors(sequences)?.ok_or_else(outside)?;
+        Ok(Embeddings::normalized(self.identity.dim, vectors))
     }
 }

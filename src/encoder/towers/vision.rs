@@ -5,6 +5,7 @@ use super::parts::{Compute, Parts};
 use super::transformer::{LayerNames, Transformer, Workspace};
 use crate::encoder::embedding::BATCH_TOKENS;
 use crate::encoder::kernels::{Epilogue, KernelError, Norm, PackedMatrix, Patches};
+use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, EncoderError, Identity, ImageEncoder, Pixels, Preprocess};
 use crate::rgb::RgbImage;
 
@@ -43,12 +44,6 @@ impl VisionTower {
         names: &VisionNames,
     ) -> Result<Self, EncoderError> {
         let (width, side) = (config.transformer.width, config.patch_size);
-        let class = usize::from(names.class.is_some());
-        let positions = [config.grid() * config.grid() + class, width];
-        let mut base = parts.weights.values(names.positions, &positions)?;
-        if let Some(name) = names.class {
-            add(&mut base, &parts.weights.values(name, &[width])?);
-        }
         let compute = parts.compute.of_pixels();
         let first_norm = names.first_norm.map(|name| parts.norm(name, &config.transformer));
         Ok(Self {
@@ -64,7 +59,7 @@ impl VisionTower {
                 names.patches_bias.as_slice(),
                 &[width, 3, side, side],
             )?,
-            base,
+            base: first_states(parts.weights, config, names)?,
             class: names.class.is_some(),
             first_norm: first_norm.transpose()?,
             transformer: Transformer::load(parts, &config.transformer, (names.layers, names.layer), false)?,
@@ -129,6 +124,22 @@ impl VisionTower {
             }
         }
     }
+}
+
+/// What the tokens of an image begin with, `[tokens, width]`: their positions, and the class.
+pub(in crate::encoder) fn first_states(
+    weights: &Weights,
+    config: &VisionConfig,
+    names: &VisionNames,
+) -> Result<Vec<f32>, EncoderError> {
+    let width = config.transformer.width;
+    let class = usize::from(names.class.is_some());
+    let positions = [config.grid() * config.grid() + class, width];
+    let mut states = weights.values(names.positions, &positions)?;
+    if let Some(name) = names.class {
+        add(&mut states, &weights.values(name, &[width])?);
+    }
+    Ok(states)
 }
 
 /// How a family makes one vector of an image's last states.

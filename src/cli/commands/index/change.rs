@@ -15,7 +15,7 @@ pub(super) fn change_model(global: &Global, options: &Options, interrupt: &Inter
     let Some(mut change) = ModelChange::begin(&global.library_dir()?, asked)? else {
         return Ok(Outcome::Done);
     };
-    change = change.with_precision(global.precision.into());
+    change = change.with_precision(global.precision()).with_device(global.device);
     let (old, new) = (change.library().model_name()?, change.model().identity().name.clone());
     global.remark(&format!(
         "the library changes from model '{old}' to '{new}'; it answers with the old one until all is embedded anew"

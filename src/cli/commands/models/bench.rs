@@ -5,7 +5,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::output::{plain, write_json};
-use crate::encoder::{Embeddings, EncoderError, Model, Pixels, Precision, default_model, instructions, peak_gflops};
+use crate::encoder::{
+    Device, Embeddings, EncoderError, Model, Pixels, Precision, default_model, instructions, peak_gflops,
+};
 use crate::labels::{Builtin, LabelSource, PromptTemplate};
 use crate::rgb::RgbImage;
 
@@ -27,26 +29,36 @@ struct Report<'a> {
 
 #[derive(Serialize)]
 struct Row {
+    device: String,
     precision: &'static str,
     images_per_second: f64,
     texts_per_second: f64,
-    /// Smallest cosine with the vectors of f32.
+    /// Smallest cosine with the vectors of the CPU in f32.
     image_cosine: f32,
     text_cosine: f32,
 }
 
-pub(super) fn bench(name: Option<&str>, json: bool, out: &mut dyn Write) -> Result<()> {
+const F32: (&str, Precision) = ("f32", Precision::F32);
+const BF16: (&str, Precision) = ("bf16", Precision::Bf16);
+const INT8: (&str, Precision) = ("int8", Precision::Int8);
+
+/// What is measured, the reference first.
+fn runs(device: Device) -> [(Device, (&'static str, Precision)); 3] {
+    match device {
+        Device::Cpu => [F32, BF16, INT8].map(|precision| (device, precision)),
+        device => [(Device::Cpu, F32), (device, F32), (device, BF16)],
+    }
+}
+
+pub(super) fn bench(name: Option<&str>, device: Device, json: bool, out: &mut dyn Write) -> Result<()> {
+    device.check()?;
     let model = Model::open(name.unwrap_or_else(|| default_model()))?;
     let texts = texts()?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let mut exact = None;
     let mut precisions = Vec::new();
-    for (label, precision) in [
-        ("f32", Precision::F32),
-        ("bf16", Precision::Bf16),
-        ("int8", Precision::Int8),
-    ] {
-        let model = model.clone().with_precision(precision);
+    for (device, (label, precision)) in runs(device) {
+        let model = model.clone().with_precision(precision).with_device(device);
         let images = model.image_encoder()?;
         let pixels = pixels(|image| images.preprocess(image))?;
         let pixels: Vec<&Pixels> = pixels.iter().collect();
@@ -56,6 +68,7 @@ pub(super) fn bench(name: Option<&str>, json: bool, out: &mut dyn Write) -> Resu
         let (text_vectors, text_seconds) = measure(|| encoder.embed(&texts))?;
         let (exact_images, exact_texts) = exact.get_or_insert_with(|| (image_vectors.clone(), text_vectors.clone()));
         precisions.push(Row {
+            device: device.to_string(),
             precision: label,
             images_per_second: IMAGES as f64 / image_seconds,
             texts_per_second: TEXTS as f64 / text_seconds,
@@ -87,12 +100,17 @@ impl Report<'_> {
             self.threads,
             self.peak_gflops
         )?;
-        writeln!(out, "precision   images/s  cosine      texts/s  cosine")?;
+        writeln!(out, "device   precision   images/s  cosine      texts/s  cosine")?;
         for row in &self.precisions {
             writeln!(
                 out,
-                "{:<9} {:>10.1}  {:.5} {:>12.0}  {:.5}",
-                row.precision, row.images_per_second, row.image_cosine, row.texts_per_second, row.text_cosine
+                "{:<8} {:<9} {:>10.1}  {:.5} {:>12.0}  {:.5}",
+                row.device,
+                row.precision,
+                row.images_per_second,
+                row.image_cosine,
+                row.texts_per_second,
+                row.text_cosine
             )?;
         }
         Ok(())
