@@ -80,10 +80,6 @@ impl Pool {
         self.entries.first().map(|entry| entry.row & !EXPANDED)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     /// Best first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Scored<u32>> + Clone {
         self.entries.iter().map(|entry| Scored {
@@ -123,7 +119,7 @@ mod tests {
         }
         pool.begin(0);
         assert!(!pool.push(1.0, 1));
-        assert_eq!(pool.len(), 0);
+        assert!(rows(&pool).is_empty());
     }
 
     #[test]
