@@ -12,7 +12,7 @@ use crate::segment::format::NONE;
 
 /// Rows that are expanded together: more scores at a time keep memory busier, but some of the later rows would not have
 /// been expanded at all.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 4;
 
 /// The neighbours of rows at level 0.
 pub(crate) trait Links {

@@ -7,9 +7,9 @@ use super::int8::{Int8, Work};
 use super::prefetch::prefetch_line;
 
 /// Rows asked for before they are multiplied: enough to hide the way to memory, few enough to be in the L1 cache still.
-const ROWS_AHEAD: usize = 6;
+const ROWS_AHEAD: usize = 4;
 /// Bytes asked for ahead of a scan. The processor's own prefetching stops at the end of every page.
-const BYTES_AHEAD: usize = 8192;
+const BYTES_AHEAD: usize = 4096;
 
 /// Whole lines of a query or row.
 fn whole(length: usize) -> usize {

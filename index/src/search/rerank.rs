@@ -24,6 +24,7 @@ pub(super) fn rerank(
     for next in ahead.by_ref().take(AHEAD) {
         prefetch(vector(vectors, query.len(), next.id));
     }
+    let mut looked_at = 0;
     for candidate in candidates {
         if top.is_full()
             && top
@@ -36,10 +37,12 @@ pub(super) fn rerank(
             prefetch(vector(vectors, query.len(), next.id));
         }
         if let Some(id) = ids.get(candidate.id as usize) {
+            looked_at += 1;
             let score = dot_f16_f32(vector(vectors, query.len(), candidate.id), query);
             top.push(Scored { score, id: *id });
         }
     }
+    sealed.segment.note_vectors(looked_at);
     top
 }
 

@@ -1,7 +1,7 @@
 //! Writing a segment file: under a temporary name, synced, then renamed.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Result, Seek, SeekFrom, Write};
+use std::io::{Result, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::format::{BLOCK, BODY, GraphHeader, Header, Layout, MAGIC};
@@ -9,6 +9,9 @@ use crate::error::{self, IndexError};
 use crate::graph::{Graph, MAX_ROWS};
 use crate::matrix::Matrix;
 use crate::quantize::Codes;
+
+/// Bytes of a large page. What is written in whole large pages, Linux keeps in such pages (ext4 and XFS), and maps so.
+const LARGE_PAGE: usize = 2 << 20;
 
 /// Writes `matrix`, its codes, and perhaps a graph over it to `directory/name`, and returns the checksum that the file's
 /// header states. The file is on the disk, complete, before it has its name.
@@ -69,7 +72,9 @@ fn write_file(path: &Path, matrix: &Matrix, graph: Option<&Graph>) -> error::Res
 
 /// The body of a file while it is written.
 struct Body {
-    file: BufWriter<File>,
+    file: File,
+    /// What is not in the file yet, up to the next multiple of a large page.
+    buffer: Vec<u8>,
     at: usize,
     /// Of the block that is being written.
     hasher: blake3::Hasher,
@@ -84,7 +89,8 @@ impl Body {
     fn new(mut file: File, layout: &Layout) -> Result<Self> {
         file.seek(SeekFrom::Start(layout.body.start as u64))?;
         Ok(Self {
-            file: BufWriter::with_capacity(BLOCK, file),
+            file,
+            buffer: Vec::with_capacity(LARGE_PAGE),
             at: layout.body.start,
             hasher: blake3::Hasher::new(),
             left: BLOCK,
@@ -127,8 +133,21 @@ impl Body {
         }
         self.hasher.update(rest);
         self.left -= rest.len();
-        self.at += bytes.len();
-        self.file.write_all(bytes)
+        self.write(bytes)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut rest = bytes;
+        while let Some((part, after)) = rest.split_at_checked(LARGE_PAGE - self.at % LARGE_PAGE) {
+            self.buffer.extend_from_slice(part);
+            self.file.write_all(&self.buffer)?;
+            self.buffer.clear();
+            self.at += part.len();
+            rest = after;
+        }
+        self.buffer.extend_from_slice(rest);
+        self.at += rest.len();
+        Ok(())
     }
 
     fn end_block(&mut self) {
@@ -156,8 +175,8 @@ impl Body {
         if self.left < BLOCK {
             self.end_block();
         }
-        let file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        Ok((file, self.checksums))
+        self.file.write_all(&self.buffer)?;
+        Ok((self.file, self.checksums))
     }
 }
 
