@@ -6,9 +6,10 @@
 //!
 //! - [`Writer`] is the one writer; everything it puts into a [`Batch`] is committed together or not at all.
 //! - [`Index`] reads, beside a writer in another process if there is one, and searches.
-//! - RocksDB is the truth. [`Writer::seal`] derives a *segment* from it: one memory-mapped file with all vectors of a
-//!   space and, for large spaces, a graph. A missing or damaged segment costs speed, never an answer; [`verify`]
-//!   reports it and sealing replaces it.
+//! - RocksDB is the truth. From it [`Writer::tend`] (beside batches), [`Writer::settle`] and [`Writer::seal`] derive
+//!   *segments*: memory-mapped files with vectors and, for many of them, a graph. A missing or damaged segment costs
+//!   speed, never an answer; [`verify`] reports it and [`Writer::repair`] has it made anew. Of a database that is itself
+//!   damaged, [`Salvage`] reads what is left.
 //!
 //! ```
 //! use clipdex_index::{Index, SearchParams, Writer};

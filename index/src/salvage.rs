@@ -12,6 +12,9 @@ use crate::store::codec::{ItemRecord, Record, RootRecord, SpaceRecord, decode_ve
 use crate::store::{Cf, Store, keys};
 use crate::types::{FileRecord, ItemId, Root, RootId, Space, SpaceId};
 
+/// Files, as root and relative path, by the item that they name.
+type FilesOfItems = BTreeMap<ItemId, BTreeSet<(RootId, Vec<u8>)>>;
+
 /// A damaged library, opened to save what can be read of it. It changes nothing there.
 pub struct Salvage {
     store: Store,
@@ -123,8 +126,8 @@ impl Salvage {
     }
 
     /// The files of each item, from either of the two places that tell them.
-    fn files(&self, space: SpaceId) -> Result<BTreeMap<ItemId, BTreeSet<(RootId, Vec<u8>)>>> {
-        let mut files: BTreeMap<ItemId, BTreeSet<_>> = BTreeMap::new();
+    fn files(&self, space: SpaceId) -> Result<FilesOfItems> {
+        let mut files = FilesOfItems::new();
         self.scan(Cf::Files, &[], |key, value| {
             let (root, rel) = keys::parse_file(key)?;
             let record = FileRecord::decode(value)?;

@@ -138,6 +138,7 @@ impl Writer {
             let shape = self.index().shape(space.id)?;
             let sizes = sizes(&shape, |name| self.is_damaged(name));
             let Some(work) = self.policy().settling(&sizes, shape.counters.unsealed) else {
+                self.remove_unnamed_segments()?;
                 return Ok(last);
             };
             last = self.work(shape, &work, options, observer)?.or(last);
@@ -191,16 +192,15 @@ impl Writer {
     ) -> Result<Option<SealSummary>> {
         let task = self.task(shape, work, options)?;
         let outcome = make(self.index(), &task, observer);
-        if outcome.is_err() {
-            self.remove_unnamed_segments()?;
-        }
         let install = Install {
             space: task.space.id,
             merged: &task.merged,
             tail: &task.tail,
             touched: &RoaringTreemap::new(),
         };
-        self.install(&install, &outcome?)
+        let installed = outcome.and_then(|outcome| self.install(&install, &outcome));
+        self.remove_unnamed_segments()?;
+        installed
     }
 
     fn install(&mut self, install: &Install<'_>, outcome: &Outcome) -> Result<Option<SealSummary>> {
@@ -208,9 +208,7 @@ impl Writer {
             self.note_damaged(name);
             return Ok(None);
         }
-        let committed = install.commit(self.index(), outcome);
-        self.remove_unnamed_segments()?;
-        committed?;
+        install.commit(self.index(), outcome)?;
         let Outcome::Made(made) = outcome else {
             return Ok(None);
         };
@@ -242,6 +240,10 @@ impl Writer {
 
     /// Makes current what the background has finished, or notes what went wrong.
     fn collect_job(&mut self) {
+        // The files that this replaces go with the next: readers that have just opened the library may come to them yet.
+        if let Err(error) = self.remove_unnamed_segments() {
+            self.index().warn(&error.to_string());
+        }
         let Some(mut job) = self.set_job(None) else {
             return;
         };

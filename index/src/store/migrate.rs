@@ -31,9 +31,59 @@ mod tests {
     use roaring::RoaringTreemap;
 
     use super::*;
+    use crate::reader::Index;
+    use crate::seal::SealOptions;
     use crate::store::codec::{decode_tombstones, encode_format, encode_tombstones};
     use crate::store::tests::dump;
     use crate::types::SpaceId;
+    use crate::verify::verify;
+    use crate::writer::Writer;
+
+    #[test]
+    fn a_library_of_format_1_is_read_and_migrated() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::open(dir.path()).unwrap();
+        let space = writer.create_space("s", 2, [0; 32], b"").unwrap();
+        let mut batch = writer.batch();
+        for key in 0..5u8 {
+            batch.upsert(&space, &[key], &[0.6, 0.8], b"").unwrap();
+        }
+        batch.commit().unwrap();
+        writer.seal(&space, &SealOptions::default()).unwrap();
+        let mut batch = writer.batch();
+        batch.delete(&space, 2).unwrap();
+        batch.commit().unwrap();
+        to_format_1(writer.index().store(), space.id);
+        drop(writer);
+
+        let check = |index: &Index| {
+            assert_eq!(verify(index).unwrap(), []);
+            let stats = index.stats().unwrap();
+            assert_eq!((stats.spaces[0].segments[0].dead, stats.spaces[0].items), (1, 4));
+            assert_eq!(index.vectors(space.id).unwrap().ids, [0, 1, 3, 4]);
+        };
+        check(&Index::open(dir.path()).unwrap());
+        check(Writer::open(dir.path()).unwrap().index());
+        check(&Index::open(dir.path()).unwrap());
+    }
+
+    /// Writes the records of segments as format 1 had them.
+    fn to_format_1(store: &Store, space: SpaceId) {
+        let mut changes = Changes::default();
+        changes.put(Cf::Meta, keys::FORMAT, encode_format(1).to_vec());
+        let mut scan = store.scan(Cf::Segments, &keys::segment(space, ""));
+        while let Some((key, value)) = scan.advance().unwrap() {
+            let SegmentRecord { name, checksum, .. } = SegmentRecord::decode(value).unwrap();
+            let old = [&[1, name.len() as u8], name.as_bytes(), &checksum, &[5, 0]].concat();
+            let tombstones = keys::tombstones_of(key).unwrap();
+            let dead = store.get(Cf::Segments, &tombstones).unwrap().unwrap();
+            changes.put(Cf::Segments, keys::segment(space, ""), old);
+            changes.put(Cf::Segments, keys::tombstones(space, ""), dead);
+            changes.delete(Cf::Segments, key);
+            changes.delete(Cf::Segments, tombstones);
+        }
+        store.write(&changes).unwrap();
+    }
 
     #[test]
     fn the_keys_of_format_1_get_names_once() {

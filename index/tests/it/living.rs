@@ -189,6 +189,24 @@ fn a_reader_keeps_its_generation() {
 }
 
 #[test]
+fn a_reader_that_has_not_looked_yet_finds_the_files_that_it_was_opened_with() {
+    let (dir, mut writer, space) = library(DIM);
+    writer.set_policy(SMALL);
+    let vectors = clustered(29, 200, DIM, 8);
+    for (round, some) in vectors.chunks(50).enumerate() {
+        put(&mut writer, &space, round * 50, some);
+        let reader = Index::open(dir.path()).unwrap();
+        writer.tend(&space, &OPTIONS).unwrap();
+        wait(&mut writer, &space);
+        assert_answers(&reader, &space, &vectors[..1]);
+        assert!(reader.warnings().is_empty(), "{:?}", reader.warnings());
+    }
+    assert_eq!(segments(writer.index()), [(200, 0, true)]);
+    writer.settle(&space, &OPTIONS, &()).unwrap();
+    assert_eq!(std::fs::read_dir(dir.path().join("segments")).unwrap().count(), 1);
+}
+
+#[test]
 fn work_that_is_cancelled_or_dropped_leaves_the_space_as_it_was() {
     struct Stop;
     impl SealObserver for Stop {
