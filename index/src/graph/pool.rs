@@ -120,7 +120,7 @@ mod tests {
         }
         pool.begin(0);
         assert!(!pool.push(1.0, 1));
-        assert!(rows(&pool).is_empty());
+        assert_eq!(pool.iter().count(), 0);
     }
 
     #[test]
