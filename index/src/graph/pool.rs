@@ -48,8 +48,9 @@ impl Pool {
     /// Adds a row that is not there yet, if it is good enough. Returns whether it is the next to be expanded.
     #[inline]
     pub(crate) fn push(&mut self, score: f32, row: u32) -> bool {
-        // So written, it also keeps out what is not a number.
-        if !(score > self.threshold()) {
+        // What is not a number is not greater either.
+        let good = score > self.threshold();
+        if !good {
             return false;
         }
         if self.entries.len() == self.capacity {
