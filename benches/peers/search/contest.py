@@ -10,7 +10,7 @@ from peer import Answer, Build, Peer, Setting, built
 from sets import SearchSet
 
 # Curves are not followed past this recall, nor measured again below that one.
-ENOUGH = 0.998
+ENOUGH = 0.995
 DULL = 0.7
 # A setting is not measured again where another finds more and is this many times as fast.
 SLACK = 1.2
