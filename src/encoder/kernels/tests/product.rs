@@ -97,7 +97,12 @@ fn epilogues_end_as_they_say() {
             .map(|(sum, residual)| sum + residual)
             .collect();
         assert!(relative_difference(&output, &expected) < 2e-6, "{}", kernels.name());
-        for which in [Activation::Gelu, Activation::TanhGelu, Activation::QuickGelu] {
+        for which in [
+            Activation::Gelu,
+            Activation::TanhGelu,
+            Activation::QuickGelu,
+            Activation::Relu6,
+        ] {
             matrix.multiply(plain, Epilogue::Activate(which), &mut output).unwrap();
             let expected: Vec<f64> = sums.iter().map(|sum| activation(which, *sum)).collect();
             assert!(
