@@ -134,6 +134,7 @@ impl Activation {
         match self {
             Self::Gelu => values.gelu_erf(),
             Self::TanhGelu => values.gelu(),
+            Self::Relu6 => values.clamp(0f32, 6f32),
             Self::QuickGelu => values * ops::sigmoid(&(values * 1.702)?)?,
         }
     }

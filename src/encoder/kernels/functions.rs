@@ -6,7 +6,7 @@ use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LOG2_E};
 
 use super::lanes::Lanes;
 
-/// The activation between the two products of a transformer's feed-forward network.
+/// The activation after a product: of the first of a transformer's feed-forward network, or of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activation {
     /// `x * P(X <= x)` of a standard normal X (Hendrycks and Gimpel, 2016), by the error function.
@@ -15,6 +15,8 @@ pub(crate) enum Activation {
     TanhGelu,
     /// The same authors' approximation `x * sigmoid(1.702 x)`, which OpenAI trained CLIP with.
     QuickGelu,
+    /// `x` between 0 and 6 (Howard et al., MobileNets, 2017).
+    Relu6,
 }
 
 impl Activation {
@@ -25,19 +27,21 @@ impl Activation {
             Self::Gelu => map::<L, Gelu>(row),
             Self::TanhGelu => map::<L, TanhGelu>(row),
             Self::QuickGelu => map::<L, QuickGelu>(row),
+            Self::Relu6 => map::<L, Relu6>(row),
         }
     }
 }
 
 /// A function of each value. A trait and not a closure, since `of` must be `#[inline(always)]`: left as a function of its
 /// own, it would be compiled without the instructions.
-trait Function {
+pub(super) trait Function {
     fn of<L: Lanes>(x: L) -> L;
 }
 
 struct Gelu;
 struct TanhGelu;
 struct QuickGelu;
+pub(super) struct Relu6;
 
 impl Function for Gelu {
     #[inline(always)]
@@ -59,6 +63,13 @@ impl Function for QuickGelu {
     #[inline(always)]
     fn of<L: Lanes>(x: L) -> L {
         x / (L::splat(1.0) + exp(x * L::splat(-1.702)))
+    }
+}
+
+impl Function for Relu6 {
+    #[inline(always)]
+    fn of<L: Lanes>(x: L) -> L {
+        x.max(L::splat(0.0)).min(L::splat(6.0))
     }
 }
 

@@ -8,7 +8,7 @@
 //! | `tile`, `layout`, `packed`, `product` | [`PackedMatrix`]: products of rows with packed weights |
 //! | `peak` | how fast a core is at best |
 //! | `encode`, `activations` | [`Activations`]: rows, converted to what a product multiplies |
-//! | `functions`, `softmax`, `norm`, `attention`, `probe`, `patches` | what happens between products |
+//! | `functions`, `softmax`, `norm`, `attention`, `probe`, `patches`, `depthwise` | what happens between products |
 //!
 //! To add an instruction set, write its `Lanes` and its `Dot`s, and name them in `choice`. Everything runs on the calling
 //! thread, and no row of a result depends on the other rows of a call: not even its last bit.
@@ -16,6 +16,7 @@
 mod activations;
 mod attention;
 mod choice;
+mod depthwise;
 mod dot;
 mod encode;
 mod error;
@@ -37,6 +38,7 @@ mod tile;
 pub(crate) use activations::{Activations, Rows};
 pub(crate) use attention::{Attention, Scratch};
 pub(crate) use choice::Kernels;
+pub(crate) use depthwise::{Depthwise, same_padding};
 pub use error::KernelError;
 pub(crate) use functions::Activation;
 pub use layout::Precision;

@@ -135,12 +135,12 @@ impl Product<'_> {
                     // as `PackedMatrix::columns` checks; `output` holds `count` rows of `outputs`, and `width` of them
                     // are left from `column` on. This code runs with the instructions of `D`.
                     unsafe { tile.multiply(size) };
-                }
-                if let Epilogue::Activate(activation) = self.epilogue
-                    && start + depth == padded
-                {
-                    for row in output.chunks_exact_mut(outputs) {
-                        activation.apply::<D::Lanes>(&mut row[column..][..width]);
+                    if let Epilogue::Activate(activation) = self.epilogue
+                        && start + depth == padded
+                    {
+                        for row in output[row * outputs..][..size * outputs].chunks_exact_mut(outputs) {
+                            activation.apply::<D::Lanes>(&mut row[column..][..width]);
+                        }
                     }
                 }
             }

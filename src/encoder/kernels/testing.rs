@@ -59,6 +59,7 @@ pub(super) fn activation(which: super::Activation, x: f64) -> f64 {
             0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x)).tanh())
         }
         super::Activation::QuickGelu => x / (1.0 + (-1.702 * x).exp()),
+        super::Activation::Relu6 => x.clamp(0.0, 6.0),
     }
 }
 

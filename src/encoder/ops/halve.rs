@@ -39,7 +39,7 @@ struct SquareMeans<'a> {
 
 impl Kernel for SquareMeans<'_> {
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run(self) {
         let row = self.width * self.channels;
         let out_rows = self.output.chunks_exact_mut((self.width / 2) * self.channels);
         for (out_row, rows) in out_rows.zip(self.input.chunks_exact(2 * row)) {

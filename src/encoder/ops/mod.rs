@@ -4,20 +4,12 @@
 //! All of them work on contiguous f32 tensors. Sizes are checked against the tensors, so that a wrong model gives an
 //! error and not a wrong result.
 
-mod bias;
-mod depthwise;
 mod halve;
-mod patches;
-mod pool;
 mod relu;
 mod simd;
 mod windows;
 
-pub(crate) use bias::AddBias;
-pub(crate) use depthwise::{Depthwise, DepthwiseWeights};
 pub(crate) use halve::Halve;
-pub(crate) use patches::Patches;
-pub(crate) use pool::MeanRelu6;
 pub(crate) use relu::BiasRelu;
 pub(crate) use windows::Windows;
 

@@ -51,7 +51,7 @@ struct RowRelu<'a> {
 
 impl Kernel for RowRelu<'_> {
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run(self) {
         for row in self.rows.chunks_exact_mut(self.bias.len()) {
             for (value, bias) in row.iter_mut().zip(self.bias) {
                 *value = (*value + bias).max(0.0);
@@ -68,7 +68,7 @@ struct RowResidualRelu<'a> {
 
 impl Kernel for RowResidualRelu<'_> {
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run(self) {
         let width = self.bias.len();
         for (row, residual) in self.rows.chunks_exact_mut(width).zip(self.residual.chunks_exact(width)) {
             for ((value, bias), residual) in row.iter_mut().zip(self.bias).zip(residual) {

@@ -1,154 +1,198 @@
-//! The starter model's image tower, EfficientNet-Lite2 (Tan and Le, 2019), and the bridge from its classes to text.
+//! The starter model's image tower, EfficientNet-Lite2 (Tan and Le, 2019).
 //!
-//! Activations lie in memory as `[height, width, channels]`: a 1x1 convolution is then a plain matrix product, and a
-//! depthwise convolution runs over neighbouring channels, whatever its stride.
+//! Maps lie in memory as `[height, width, channels]`: a 1x1 convolution is then a product of rows, and a depthwise
+//! convolution runs over neighbouring channels, whatever its step.
 
-use candle_core::{D, Result as TensorResult, Tensor};
+use std::ops::Range;
 
 use super::config::{BlockConfig, ImageConfig};
+use super::stem::Stem;
 use crate::encoder::EncoderError;
-use crate::encoder::ops::{AddBias, Depthwise, DepthwiseWeights, MeanRelu6, Patches};
-use crate::encoder::weights::Weights;
+use crate::encoder::kernels::{Activation, Depthwise, Epilogue, KernelError, PackedMatrix, Rows};
+use crate::encoder::towers::{Buffer, Compute, Parts};
 
-/// Channels of a photograph.
-const RGB: usize = 3;
+/// The activation after every convolution but the last of a block.
+const RELU6: Epilogue = Epilogue::Activate(Activation::Relu6);
+
+/// Values of a block's widest map that are computed together, so that they stay in a core's cache until they are used:
+/// 256 KiB.
+const BAND: usize = 1 << 16;
 
 /// The convolutional network up to the pooled features.
 pub(super) struct EfficientNet {
-    patches: Patches,
-    stem: Tensor,
+    compute: Compute,
+    stem: Stem,
     blocks: Vec<Block>,
-    head: Tensor,
-    pool: MeanRelu6,
+    head: PackedMatrix,
 }
 
-/// An inverted residual block (Sandler et al., MobileNetV2, 2018). The bias and activation of its first convolution are
-/// applied by the depthwise one, which reads its output.
+/// An inverted residual block (Sandler et al., MobileNetV2, 2018).
 struct Block {
-    expand: Option<Tensor>,
+    expand: Option<PackedMatrix>,
     depthwise: Depthwise,
-    project: Tensor,
-    project_bias: AddBias,
+    project: PackedMatrix,
+    /// Whether the block's input is added to its output.
     skip: bool,
 }
 
-/// Pooled features to the embedding space: the class probabilities weigh the classes' text embeddings (ConSE: Norouzi
-/// et al., ICLR 2014).
-pub(super) struct ConceptBridge {
-    classifier: Tensor,
-    classifier_bias: Tensor,
-    concepts: Tensor,
-    temperature: f64,
+/// A map of so many rows and columns.
+struct Map {
+    values: Vec<f32>,
+    height: usize,
+    width: usize,
+}
+
+/// What passes between the convolutions of a block.
+#[derive(Default)]
+struct Inner {
+    expanded: Buffer,
+    convolved: Buffer,
 }
 
 impl EfficientNet {
     /// Reads the tower from image.safetensors.
-    pub(super) fn load(weights: &Weights, config: &ImageConfig) -> Result<Self, EncoderError> {
-        let stem = &config.stem;
-        let stem_shape = [stem.out_channels, RGB, stem.kernel, stem.kernel];
+    pub(super) fn load(parts: &Parts<'_>, config: &ImageConfig) -> Result<Self, EncoderError> {
         let mut blocks = Vec::with_capacity(config.blocks.len());
-        let mut channels = stem.out_channels;
+        let mut channels = config.stem.out_channels;
         for (index, block) in config.blocks.iter().enumerate() {
             if block.in_channels != channels || (index > 0 && !block.expand) {
-                return Err(weights.error(format!("config.json: block {index} does not fit the one before it")));
+                let message = format!("config.json: block {index} does not fit the one before it");
+                return Err(parts.weights.error(message));
             }
-            blocks.push(Block::load(weights, index, block)?);
+            blocks.push(Block::load(parts, index, block)?);
             channels = block.out_channels;
         }
         Ok(Self {
-            patches: Patches {
-                kernel: stem.kernel,
-                stride: stem.stride,
-            },
-            stem: weights.matrix("stem.weight", &stem_shape)?,
+            compute: parts.compute,
+            stem: Stem::load(parts, config.size, &config.stem)?,
             blocks,
-            head: weights.matrix("head.weight", &[config.head_channels, channels, 1, 1])?,
-            pool: MeanRelu6::new(weights.values("head.bias", &[config.head_channels])?),
+            head: pointwise(parts, "head", [config.head_channels, channels])?,
         })
     }
 
-    /// Features `[1, head_channels]` of one image `[3, size, size]`.
-    pub(super) fn features(&self, image: &Tensor) -> TensorResult<Tensor> {
-        let side = image.dim(D::Minus1)?.div_ceil(self.patches.stride);
-        let stem = product(&image.apply_op1_no_bwd(&self.patches)?, &self.stem)?;
-        let mut activations = stem.reshape((side, (), stem.dim(1)?))?;
+    /// The `head_channels` features of one image, three planes of `size` rows of `size` values.
+    pub(super) fn features(&self, image: &[f32]) -> Result<Vec<f32>, KernelError> {
+        let mut inner = Inner::default();
+        let mut map = Map {
+            values: self.stem.forward(image, RELU6)?,
+            height: self.stem.rows(),
+            width: self.stem.rows(),
+        };
         for block in &self.blocks {
-            activations = block.forward(&activations)?;
+            map = block.forward(self.compute, map, &mut inner)?;
         }
-        product(&activations.flatten_to(1)?, &self.head)?.apply_op1_no_bwd(&self.pool)
+        let features = self.head.outputs();
+        let pixels = map.height * map.width;
+        let last = inner.expanded.first(pixels * features);
+        self.head
+            .multiply(Rows::plain(&map.values, self.head.depth())?, RELU6, last)?;
+        let mut mean = vec![0.0; features];
+        for row in last.chunks_exact(features) {
+            mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        }
+        mean.iter_mut().for_each(|sum| *sum /= pixels as f32);
+        Ok(mean)
     }
 }
 
 impl Block {
-    fn load(weights: &Weights, index: usize, config: &BlockConfig) -> Result<Self, EncoderError> {
+    fn load(parts: &Parts<'_>, index: usize, config: &BlockConfig) -> Result<Self, EncoderError> {
         let name = |part: &str| format!("blocks.{index}.{part}");
-        let depthwise_bias_name = name("depthwise.bias");
-        let channels = weights.length(&depthwise_bias_name)?;
-        let (expand, input_bias) = if config.expand {
-            let expand = weights.matrix(&name("expand.weight"), &[channels, config.in_channels, 1, 1])?;
-            (Some(expand), weights.values(&name("expand.bias"), &[channels])?)
-        } else {
-            // The stem's bias and activation are still to be applied.
-            (None, weights.values("stem.bias", &[channels])?)
-        };
-        let kernel = config.kernel;
-        let depthwise = DepthwiseWeights::new(
-            &weights.values(&name("depthwise.weight"), &[channels, 1, kernel, kernel])?,
-            &input_bias,
-            &weights.values(&depthwise_bias_name, &[channels])?,
+        let (weights, bias) = (name("depthwise.weight"), name("depthwise.bias"));
+        let channels = parts.weights.length(&bias)?;
+        let side = config.kernel;
+        let depthwise = Depthwise::new(
+            &parts.weights.values(&weights, &[channels, 1, side, side])?,
+            parts.weights.values(&bias, &[channels])?,
+            side,
+            config.stride,
         )?;
+        let expand = config
+            .expand
+            .then(|| pointwise(parts, &name("expand"), [channels, config.in_channels]));
         Ok(Self {
-            expand,
-            depthwise: Depthwise::new(kernel, config.stride, depthwise)?,
-            project: weights.matrix(&name("project.weight"), &[config.out_channels, channels, 1, 1])?,
-            project_bias: AddBias::new(weights.values(&name("project.bias"), &[config.out_channels])?),
+            expand: expand.transpose()?,
+            depthwise,
+            project: pointwise(parts, &name("project"), [config.out_channels, channels])?,
             skip: config.skip,
         })
     }
 
-    /// `[height, width, in_channels]` to `[ceil(height / stride), ceil(width / stride), out_channels]`.
-    fn forward(&self, input: &Tensor) -> TensorResult<Tensor> {
-        let expanded = match &self.expand {
-            Some(expand) => pointwise(input, expand)?,
-            None => input.clone(),
-        };
-        let output = pointwise(&expanded.apply_op1_no_bwd(&self.depthwise)?, &self.project)?;
-        if self.skip {
-            output.inplace_op2(input, &self.project_bias)?;
+    fn forward(&self, compute: Compute, input: Map, inner: &mut Inner) -> Result<Map, KernelError> {
+        let size = (input.height, input.width);
+        let (height, width) = (self.depthwise.along(input.height), self.depthwise.along(input.width));
+        let inner_row = width * self.project.depth();
+        let row = width * self.project.outputs();
+        let mut output = if self.skip {
+            input.values.clone()
         } else {
-            output.inplace_op1(&self.project_bias)?;
+            vec![0.0; height * row]
+        };
+        let mut expanded = 0..0;
+        for first in (0..height).step_by(self.rows_at_once(input.width)) {
+            let outputs = first..height.min(first + self.rows_at_once(input.width));
+            let reads = self.depthwise.reads(outputs.clone(), input.height);
+            let map = self.expand(&input, reads, &mut expanded, &mut inner.expanded)?;
+            let convolved = inner.convolved.first(outputs.len() * inner_row);
+            self.depthwise
+                .apply(compute.kernels, map, size, outputs.clone(), convolved)?;
+            let epilogue = if self.skip {
+                Epilogue::Accumulate
+            } else {
+                Epilogue::Store
+            };
+            self.project.multiply(
+                Rows::plain(convolved, self.project.depth())?,
+                epilogue,
+                &mut output[outputs.start * row..outputs.end * row],
+            )?;
         }
-        Ok(output)
-    }
-}
-
-impl ConceptBridge {
-    /// Reads classifier and concepts from image.safetensors; `dim` is the length of the embeddings.
-    pub(super) fn load(weights: &Weights, config: &ImageConfig, dim: usize) -> Result<Self, EncoderError> {
-        Ok(Self {
-            classifier: weights.matrix("classifier.weight", &[config.classes, config.head_channels])?,
-            classifier_bias: weights.vector("classifier.bias", config.classes)?,
-            concepts: weights.matrix("concepts", &[config.classes, dim])?,
-            temperature: config.temperature,
+        Ok(Map {
+            values: output,
+            height,
+            width,
         })
     }
 
-    /// Features `[images, head_channels]` to embeddings `[images, dim]`, not of unit length yet.
-    pub(super) fn forward(&self, features: &Tensor) -> TensorResult<Tensor> {
-        let logits = (product(features, &self.classifier)?.broadcast_add(&self.classifier_bias)? / self.temperature)?;
-        let exponentials = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?)?.exp()?;
-        let probabilities = exponentials.broadcast_div(&exponentials.sum_keepdim(D::Minus1)?)?;
-        probabilities.matmul(&self.concepts)
+    /// Rows of the output that are computed together.
+    fn rows_at_once(&self, width: usize) -> usize {
+        let row = width * self.project.depth();
+        (BAND / row).max(1)
+    }
+
+    /// The rows `reads` of the expanded map, in `buffer`, which already holds the rows `held`.
+    fn expand<'a>(
+        &self,
+        input: &'a Map,
+        reads: Range<usize>,
+        held: &mut Range<usize>,
+        buffer: &'a mut Buffer,
+    ) -> Result<&'a [f32], KernelError> {
+        let Some(expand) = &self.expand else {
+            let row = input.width * self.project.depth();
+            return Ok(&input.values[reads.start * row..reads.end * row]);
+        };
+        let [from, row] = [expand.depth(), expand.outputs()].map(|channels| input.width * channels);
+        let expanded = buffer.first(reads.len().max(held.len()) * row);
+        // Rows are read in order, so what is still needed is the end of what is there.
+        let (kept, fresh) = (held.end.max(reads.start) - reads.start, held.end.max(reads.start));
+        if kept > 0 {
+            let start = (reads.start - held.start) * row;
+            expanded.copy_within(start..start + kept * row, 0);
+        }
+        let rows = &input.values[fresh * from..reads.end * from];
+        expand.multiply(
+            Rows::plain(rows, expand.depth())?,
+            RELU6,
+            &mut expanded[kept * row..reads.len() * row],
+        )?;
+        *held = reads.clone();
+        Ok(&expanded[..reads.len() * row])
     }
 }
 
-/// `x` `[rows, in]` times `weight` `[out, in]` transposed.
-fn product(x: &Tensor, weight: &Tensor) -> TensorResult<Tensor> {
-    x.matmul(&weight.t()?)
-}
-
-/// The 1x1 convolution of `[height, width, in]` with `weight` `[out, in]`, without its bias.
-fn pointwise(x: &Tensor, weight: &Tensor) -> TensorResult<Tensor> {
-    let (height, width, _) = x.dims3()?;
-    product(&x.flatten_to(1)?, weight)?.reshape((height, width, ()))
+/// The 1x1 convolution `name`, from `input` channels to `outputs`.
+fn pointwise(parts: &Parts<'_>, name: &str, [outputs, input]: [usize; 2]) -> Result<PackedMatrix, EncoderError> {
+    let [weight, bias] = ["weight", "bias"].map(|part| format!("{name}.{part}"));
+    parts.linear(parts.compute, &[&weight], &[&bias], &[outputs, input, 1, 1])
 }

@@ -1,9 +1,11 @@
 //! The built-in model, defined by models/starter/README.md: its files are part of the program.
 
 mod bert;
+mod bridge;
 mod config;
 mod efficientnet;
 mod image;
+mod stem;
 mod text;
 
 use config::{Config, ImageConfig};
@@ -72,8 +74,8 @@ impl FamilyModel for StarterModel {
         &self.identity
     }
 
-    fn image_encoder(&self, _: Compute) -> Result<Box<dyn ImageEncoder>, EncoderError> {
-        Ok(Box::new(StarterImageEncoder::load()?))
+    fn image_encoder(&self, compute: Compute) -> Result<Box<dyn ImageEncoder>, EncoderError> {
+        Ok(Box::new(StarterImageEncoder::load(compute, &self.cache)?))
     }
 
     fn text_encoder(&self, compute: Compute) -> Result<Box<dyn TextEncoder>, EncoderError> {

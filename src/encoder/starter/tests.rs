@@ -87,7 +87,7 @@ fn config_and_preprocessing_agree() {
 #[test]
 fn images_embed_as_in_pytorch() {
     let reference = Reference::read();
-    let encoder = StarterImageEncoder::load().unwrap();
+    let encoder = StarterImageEncoder::load(Compute::default(), &Cache::default()).unwrap();
     let embeddings = encoder.embed(&reference.pixels().iter().collect::<Vec<_>>()).unwrap();
     let expected = Reference::values("image_embeds", &[reference.images.len(), 384]);
     assert_close(&reference.images, &embeddings, &expected, 0.9999);
@@ -96,7 +96,7 @@ fn images_embed_as_in_pytorch() {
 #[test]
 fn photographs_embed_as_in_pytorch() {
     let reference = Reference::read();
-    let encoder = StarterImageEncoder::load().unwrap();
+    let encoder = StarterImageEncoder::load(Compute::default(), &Cache::default()).unwrap();
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let pixels = |name: &String| {
         let photo = ::image::open(samples.join(name)).unwrap().into_rgb8();
@@ -111,7 +111,7 @@ fn photographs_embed_as_in_pytorch() {
 
 #[test]
 fn an_image_of_another_size_is_refused() {
-    let encoder = StarterImageEncoder::load().unwrap();
+    let encoder = StarterImageEncoder::load(Compute::default(), &Cache::default()).unwrap();
     let square = |size: usize, values: usize| Pixels {
         size,
         data: vec![0.0; values],

@@ -56,7 +56,12 @@ fn the_exponential_is_within_its_bound() {
 fn activations_are_as_defined_over_the_whole_range() {
     let arguments: Vec<f32> = (-30_000..=30_001i16).map(|step| f32::from(step) / 1000.0).collect();
     for kernels in Kernels::available() {
-        for which in [Activation::Gelu, Activation::TanhGelu, Activation::QuickGelu] {
+        for which in [
+            Activation::Gelu,
+            Activation::TanhGelu,
+            Activation::QuickGelu,
+            Activation::Relu6,
+        ] {
             let mut got = arguments.clone();
             kernels.run(Precision::F32, Activated(which, &mut got));
             for (x, got) in arguments.iter().zip(got) {
