@@ -32,12 +32,16 @@ const STRIDE: usize = 32;
 /// The rows of a batch do not see each other, so that a batch must be a small part of all.
 const BATCHES: usize = 50;
 
+/// Tried with 40,000 vectors of `clip_like_vectors`: keeping 32 makes no walk shorter, and a slack factor in the rule of
+/// 1.15 neither.
 const LINKING: Linking = Linking {
     ef: 100,
     chosen: 16,
     most: 48,
     kept: 24,
 };
+/// Tried with as many training queries as those: with 64 candidates, texts score 15% more rows at a recall@10 of 0.99;
+/// joining 48 saves none.
 const BRIDGING: Bridging = Bridging { ef: 100, joined: 32 };
 
 /// What a graph is built with.
