@@ -52,7 +52,7 @@ impl Index {
             }
             place += 1;
         }
-        let rows = training_queries(self.store(), &shape.space, training)?;
+        let rows = training_queries(self.store(), &shape.space, training)?.held_out;
         let step = (rows.len() / dim / queries.max(1)).max(1);
         let others = rows.chunks_exact(dim).step_by(step).take(queries);
         let others: Vec<_> = others.map(|row| (None, row.to_vec())).collect();

@@ -20,8 +20,8 @@ use crate::kernel::{dot_f16_f16, dot_f32_f32};
 use crate::matrix::Matrix;
 use crate::quantize::Codes;
 
-/// Rows to one of the sample. A walk through the levels above leads to the sample's row that is nearest; from there
-/// the walk of level 0 is short for any share between 1 in 16 and 1 in 64.
+/// Rows to one of the sample. A walk through the levels above leads to the sample's row that is nearest, and from there
+/// the walk of level 0 is short; with one row in 16, texts score 3% fewer rows, and images no fewer.
 const SAMPLE_SHARE: usize = 32;
 /// The sample has at least so many rows, if there are.
 const SAMPLE_MIN: usize = 64;
@@ -32,12 +32,16 @@ const STRIDE: usize = 32;
 /// The rows of a batch do not see each other, so that a batch must be a small part of all.
 const BATCHES: usize = 50;
 
+/// Tried with 40,000 vectors of `clip_like_vectors`: keeping 32 makes no walk shorter, and a slack factor in the rule of
+/// 1.15 neither.
 const LINKING: Linking = Linking {
     ef: 100,
     chosen: 16,
     most: 48,
     kept: 24,
 };
+/// Tried with as many training queries as those: with 64 candidates, texts score a sixth more rows at a recall@10 of 0.99;
+/// joining 48 saves none.
 const BRIDGING: Bridging = Bridging { ef: 100, joined: 32 };
 
 /// What a graph is built with.

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::SealObserver;
 use super::task::Task;
-use super::{SealObserver, training};
+use super::training::{self, Training};
 use crate::error::{IndexError, Result};
 use crate::graph::{self, BuildOptions, Built};
 use crate::matrix::Matrix;
@@ -52,12 +53,12 @@ pub(super) fn make(index: &Index, task: &Task, observer: &dyn SealObserver) -> R
     let training = if wants_graph {
         training::queries(store, &task.space, &task.training)?
     } else {
-        Vec::new()
+        Training::default()
     };
     let pool = pool(task.options.threads)?;
     let built = if wants_graph {
         let options = BuildOptions {
-            training: (!training.is_empty()).then_some(&training),
+            training: (!training.known.is_empty()).then_some(&training.known),
             progress: &|done, of| observer.progressed(done, of),
             cancelled: &|| observer.cancelled(),
         };
@@ -72,7 +73,7 @@ pub(super) fn make(index: &Index, task: &Task, observer: &dyn SealObserver) -> R
     let made = write(&directory, task, matrix, built.as_ref())?;
     let (sealed, mut made) = open(&directory, dim, made)?;
     let cancelled = || observer.cancelled();
-    made.record.recall = pool.install(|| recall::measure(&sealed, dim, &training, &cancelled))?;
+    made.record.recall = pool.install(|| recall::measure(&sealed, dim, &training.held_out, &cancelled))?;
     Ok(Outcome::Made(Box::new(made)))
 }
 
