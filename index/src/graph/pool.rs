@@ -48,19 +48,11 @@ impl Pool {
     /// Adds a row that is not there yet, if it is good enough. Returns whether it is the next to be expanded.
     #[inline]
     pub(crate) fn push(&mut self, score: f32, row: u32) -> bool {
-<<<<<<< HEAD
-        // What is not a number is not greater either.
-        let good = score > self.threshold();
-        if !good {
-            return false;
-        }
-=======
         // What is not a number is never greater.
         score > self.threshold() && self.insert(score, row)
     }
 
     fn insert(&mut self, score: f32, row: u32) -> bool {
->>>>>>> serve
         if self.entries.len() == self.capacity {
             self.entries.pop();
         }
