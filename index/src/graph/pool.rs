@@ -7,8 +7,8 @@ const EXPANDED: u32 = 1 << 31;
 /// Rows that a graph can have: the highest bit of a row's number is the pool's.
 pub(crate) const MAX_ROWS: usize = EXPANDED as usize;
 
-/// The best rows so far, best first, and whether each was expanded: one sorted array, in which a search of a few hundred
-/// rows is done sooner than in heaps.
+/// The best rows so far, best first, and whether each was expanded: one sorted array, in which a search of a few
+/// hundred rows is done sooner than in heaps.
 #[derive(Default)]
 pub(crate) struct Pool {
     entries: Vec<Entry>,

@@ -113,9 +113,9 @@ impl Walker {
         }
     }
 
-    /// As [`Walker::walk`], for rows that `admits` accepts alone: the pool holds no other when it returns. The walk passes
-    /// through the others, which otherwise would cut the graph apart, and goes on until none could lead to something
-    /// better.
+    /// As [`Walker::walk`], for rows that `admits` accepts alone: the pool holds no other when it returns. The walk
+    /// passes through the others, which otherwise would cut the graph apart, and goes on until none could lead to
+    /// something better.
     pub(crate) fn walk_admitted(&mut self, links: &impl Links, scorer: &impl Scorer, admits: impl Fn(u32) -> bool) {
         let ef = self.pool.capacity();
         self.open.clear();

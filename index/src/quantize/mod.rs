@@ -1,10 +1,10 @@
-//! Vectors in one byte a value, for all that may be a little wrong: walking a graph, building one, and finding out which
-//! rows a scan must look at exactly.
+//! Vectors in one byte a value, for all that may be a little wrong: walking a graph, building one, and finding out
+//! which rows a scan must look at exactly.
 //!
-//! What is coded of a vector `x` is `x - mean`: encoders give all vectors a large common part, which would cost bits and
-//! tell nothing. A row's codes are `round((x - mean) / scale)`, from -127 to 127, with `scale` such that the row's largest
-//! value becomes 127. So `query · x = query · mean + scale * (query · codes) + query · rest`, where the rest is what
-//! rounding left, and not longer than `scale * error`.
+//! What is coded of a vector `x` is `x - mean`: encoders give all vectors a large common part, which would cost bits
+//! and tell nothing. A row's codes are `round((x - mean) / scale)`, from -127 to 127, with `scale` such that the row's
+//! largest value becomes 127. So `query · x = query · mean + scale * (query · codes) + query · rest`, where the rest is
+//! what rounding left, and not longer than `scale * error`.
 
 mod codes;
 mod query;

@@ -1,7 +1,7 @@
 //! Scanning every vector.
 //!
-//! Sealed vectors are scanned by their codes, half the bytes of the vectors. A row's codes give its score up to a bound on
-//! the error, so that only rows which may be among the best are scored exactly; the answer is that of a scan of the
+//! Sealed vectors are scanned by their codes, half the bytes of the vectors. A row's codes give its score up to a bound
+//! on the error, so that only rows which may be among the best are scored exactly; the answer is that of a scan of the
 //! vectors themselves, down to the order of equal scores.
 
 use std::ops::Range;

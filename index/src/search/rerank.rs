@@ -10,8 +10,8 @@ use crate::view::Sealed;
 /// Candidates whose vectors are asked for before they are needed.
 const AHEAD: usize = 6;
 
-/// The `k` best of sealed rows by the vectors themselves. `candidates` are rows, each with a score that its own does not
-/// exceed, in falling order or nearly so: the first that cannot be among the best ends the work.
+/// The `k` best of sealed rows by the vectors themselves. `candidates` are rows, each with a score that its own does
+/// not exceed, in falling order or nearly so: the first that cannot be among the best ends the work.
 pub(super) fn rerank(
     sealed: &Sealed,
     query: &[f32],

@@ -27,8 +27,8 @@ struct Scratch {
     query: PreparedQuery,
 }
 
-/// The `k` best rows that the graph leads to, of those that still hold and that the filter admits, by their exact scores;
-/// `ef` are kept on the way. None when the graph leads to fewer, and a scan might find more.
+/// The `k` best rows that the graph leads to, of those that still hold and that the filter admits, by their exact
+/// scores; `ef` are kept on the way. None when the graph leads to fewer, and a scan might find more.
 pub(super) fn walk_graph(
     sealed: &Sealed,
     query: &[f32],

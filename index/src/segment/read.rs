@@ -31,8 +31,8 @@ pub(crate) struct Segment {
     looked_at: AtomicUsize,
 }
 
-/// Vectors that may be looked at before their section is let go of: around each, the system maps up to 64 KiB of what it
-/// has in memory anyway, which counts as the process's memory from then on.
+/// Vectors that may be looked at before their section is let go of: around each, the system maps up to 64 KiB of what
+/// it has in memory anyway, which counts as the process's memory from then on.
 const LET_GO_AFTER: usize = 4_096;
 /// Bytes of vectors that may stay mapped: mapping them anew costs a search some microseconds.
 const KEPT: usize = 512 << 20;
@@ -81,9 +81,9 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Asks for large pages where walks and scans go, and for small ones where a few vectors are looked at. Measured: rows
-    /// at random places are then read in 20 to 25% less time, all rows in order in 20% less. Where the system refuses,
-    /// only that is lost.
+    /// Asks for large pages where walks and scans go, and for small ones where a few vectors are looked at. Measured:
+    /// rows at random places are then read in 20 to 25% less time, all rows in order in 20% less. Where the system
+    /// refuses, only that is lost.
     fn advise(&self) {
         #[cfg(target_os = "linux")]
         {

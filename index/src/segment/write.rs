@@ -13,8 +13,8 @@ use crate::quantize::Codes;
 /// Bytes of a large page. What is written in whole large pages, Linux keeps in such pages (ext4 and XFS), and maps so.
 const LARGE_PAGE: usize = 2 << 20;
 
-/// Writes `matrix`, its codes, and perhaps a graph over it to `directory/name`, and returns the checksum that the file's
-/// header states. The file is on the disk, complete, before it has its name.
+/// Writes `matrix`, its codes, and perhaps a graph over it to `directory/name`, and returns the checksum that the
+/// file's header states. The file is on the disk, complete, before it has its name.
 ///
 /// # Errors
 /// When a file operation fails; a file under the temporary name may be left, which the next writer removes.
