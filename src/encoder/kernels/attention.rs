@@ -214,6 +214,7 @@ impl Factor<'_> {
             output_stride: stride,
             columns,
             accumulate: false,
+            relu6: false,
         };
         // SAFETY: the slices are as long as the tile says, which is asserted above; this code runs with the
         // instructions of `L`.

@@ -105,6 +105,10 @@ impl Product<'_> {
         let (stride, scales) = (self.rows.stride / size_of::<D::Input>(), self.rows.scales);
         let output = &mut self.output[first * outputs..][..count * outputs];
         for (start, depth, offset) in blocks::<D>(outputs.next_multiple_of(panel), padded) {
+            let activation = match self.epilogue {
+                Epilogue::Activate(activation) if start + depth == padded => Some(activation),
+                _ => None,
+            };
             for column in (0..outputs).step_by(panel) {
                 let weights = &columns.weights[offset + column * depth..][..panel * depth];
                 let width = panel.min(outputs - column);
@@ -130,14 +134,13 @@ impl Product<'_> {
                         output_stride: outputs,
                         columns: width,
                         accumulate: start > 0 || self.epilogue == Epilogue::Accumulate,
+                        relu6: activation == Some(Activation::Relu6),
                     };
                     // SAFETY: `values` holds the depth of `count` rows, which was checked; `columns` holds whole panels,
                     // as `PackedMatrix::columns` checks; `output` holds `count` rows of `outputs`, and `width` of them
                     // are left from `column` on. This code runs with the instructions of `D`.
                     unsafe { tile.multiply(size) };
-                    if let Epilogue::Activate(activation) = self.epilogue
-                        && start + depth == padded
-                    {
+                    if let Some(activation) = activation.filter(|which| *which != Activation::Relu6) {
                         for row in output[row * outputs..][..size * outputs].chunks_exact_mut(outputs) {
                             activation.apply::<D::Lanes>(&mut row[column..][..width]);
                         }

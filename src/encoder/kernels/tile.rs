@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "vector instructions on packed memory")]
 
 use super::dot::{Dot, Work};
+use super::functions::{Function, Relu6};
 use super::lanes::Lanes;
 use super::storage::LINE;
 
@@ -37,6 +38,9 @@ pub(super) struct Tile<D: Dot> {
     pub(super) columns: usize,
     /// Whether the sums are added to the output, or take its place.
     pub(super) accumulate: bool,
+    /// Whether relu6 of the output is what is written. Two instructions here are less than another pass, where the depth is
+    /// small.
+    pub(super) relu6: bool,
 }
 
 /// Begins to fetch the cache line at `address`, which need not be readable.
@@ -202,11 +206,21 @@ impl<D: Dot, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REGISTERS
                         value = value + D::Lanes::load(bias.add(column));
                     }
                     let output = tile.output.add(row * tile.output_stride + column);
-                    match (left >= width, tile.accumulate) {
-                        (true, true) => (D::Lanes::load(output) + value).store(output),
-                        (true, false) => value.store(output),
-                        (false, true) => (D::Lanes::load_first(output, left) + value).store_first(output, left),
-                        (false, false) => value.store_first(output, left),
+                    if tile.accumulate {
+                        let before = if left >= width {
+                            D::Lanes::load(output)
+                        } else {
+                            D::Lanes::load_first(output, left)
+                        };
+                        value = before + value;
+                    }
+                    if tile.relu6 {
+                        value = Relu6::of(value);
+                    }
+                    if left >= width {
+                        value.store(output);
+                    } else {
+                        value.store_first(output, left);
                     }
                 }
             }
