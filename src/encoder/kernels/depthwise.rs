@@ -234,12 +234,14 @@ impl<const SIDE: usize, const STRIDE: usize> Line<'_, SIDE, STRIDE> {
     ) {
         let channels = self.bias.len();
         let whole = left >= L::COUNT;
-        // SAFETY (of what is called below): the caller's promise.
-        let load = |from: *const f32| unsafe {
-            if whole {
-                L::load(from)
-            } else {
-                L::load_first(from, left)
+        let load = |from: *const f32| {
+            // SAFETY: the caller's promise; nothing is loaded but taps, biases and values of the map.
+            unsafe {
+                if whole {
+                    L::load(from)
+                } else {
+                    L::load_first(from, left)
+                }
             }
         };
         let mut sums = [[L::splat(0.0); WIDTH]; COUNT];
@@ -272,9 +274,9 @@ impl<const SIDE: usize, const STRIDE: usize> Line<'_, SIDE, STRIDE> {
                     let value = Relu6::of(sum);
                     let to = to.add(register * L::COUNT);
                     if whole {
-                        value.store(to)
+                        value.store(to);
                     } else {
-                        value.store_first(to, left)
+                        value.store_first(to, left);
                     }
                 }
             }

@@ -79,7 +79,7 @@ impl EfficientNet {
             width: self.stem.rows(),
         };
         for block in &self.blocks {
-            map = block.forward(self.compute, map, &mut inner)?;
+            map = block.forward(self.compute, &map, &mut inner)?;
         }
         let features = self.head.outputs();
         let pixels = map.height * map.width;
@@ -118,7 +118,7 @@ impl Block {
         })
     }
 
-    fn forward(&self, compute: Compute, input: Map, inner: &mut Inner) -> Result<Map, KernelError> {
+    fn forward(&self, compute: Compute, input: &Map, inner: &mut Inner) -> Result<Map, KernelError> {
         let size = (input.height, input.width);
         let (height, width) = (self.depthwise.along(input.height), self.depthwise.along(input.width));
         let inner_row = width * self.project.depth();
@@ -132,7 +132,7 @@ impl Block {
         for first in (0..height).step_by(self.rows_at_once(input.width)) {
             let outputs = first..height.min(first + self.rows_at_once(input.width));
             let reads = self.depthwise.reads(outputs.clone(), input.height);
-            let map = self.expand(&input, reads, &mut expanded, &mut inner.expanded)?;
+            let map = self.expand(input, reads, &mut expanded, &mut inner.expanded)?;
             let convolved = inner.convolved.first(outputs.len() * inner_row);
             self.depthwise
                 .apply(compute.kernels, map, size, outputs.clone(), convolved)?;
