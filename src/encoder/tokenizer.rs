@@ -7,6 +7,7 @@ mod bpe;
 mod compile;
 mod compiled;
 mod tables;
+mod template;
 mod word;
 
 use std::fmt::Display;
@@ -57,6 +58,8 @@ impl TextTokenizer {
                 // Some of the crate's parts panic where the JSON breaks off in them.
                 serde_json::from_slice::<IgnoredAny>(&json).map_err(|error| unreadable(&error))?;
                 let mut tokenizer = Tokenizer::from_bytes(&json).map_err(|error| unreadable(&error))?;
+                let processor = tokenizer.get_post_processor();
+                processor.map_or(Ok(()), template::check).map_err(failed)?;
                 limit(&mut tokenizer, max_tokens).map_err(failed)?;
                 Kind::Parsed(tokenizer)
             }

@@ -12,6 +12,7 @@ use super::WithModel;
 use super::bpe::{CompiledBpe, Options};
 use super::compile::compile;
 use super::tables::Tables;
+use super::template;
 use crate::encoder::cache::Cache;
 
 pub(super) type CompiledTokenizer = WithModel<CompiledBpe>;
@@ -75,6 +76,7 @@ pub(super) fn open(bytes: Box<dyn AsRef<[u8]> + Send + Sync>, source: &Hash) -> 
     if settings.version.is_some_and(|version| version != "1.0") {
         return None;
     }
+    settings.post_processor.as_ref().map_or(Ok(()), template::check).ok()?;
     let builder = TokenizerBuilder::new()
         .with_model(CompiledBpe::new(options, tables))
         .with_truncation(settings.truncation)

@@ -261,6 +261,7 @@ fn what_cannot_be_compiled_is_left_to_the_crate() {
         with("/model/type", json!("WordPiece")),
         with("/model/merges", json!(["a b c"])),
         with("/version", json!("2.0")),
+        with("/post_processor/special_tokens", json!({})),
         with("/normalizer", json!({"type": "Unheard-of"})),
         with("/added_tokens/0", json!({"content": "<pad>"})),
         b"no JSON".to_vec(),
@@ -283,6 +284,26 @@ fn a_merge_of_what_is_no_piece_is_an_error() {
         let message = TextTokenizer::load(&dir.checkpoint(), 64).err().unwrap().to_string();
         assert!(
             message.contains("tokenizer.json") && message.contains(merge[1]),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_template_of_what_is_no_special_token_is_an_error() {
+    let dir = ModelDir::copy("siglip");
+    for name in ["made/tokenizer-byte-fallback", "made/tokenizer-unigram"] {
+        let mut json: Value = serde_json::from_slice(&tokenizer_json(name)).unwrap();
+        json["post_processor"] = json!({
+            "type": "TemplateProcessing",
+            "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "<end>", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {},
+        });
+        dir.write("tokenizer.json", json.to_string().as_bytes());
+        let message = TextTokenizer::load(&dir.checkpoint(), 64).err().unwrap().to_string();
+        assert!(
+            message.contains("tokenizer.json") && message.contains("<end>"),
             "{message}"
         );
     }
