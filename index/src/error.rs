@@ -118,7 +118,7 @@ pub enum IndexError {
     #[error("cancelled")]
     Cancelled,
     /// RocksDB reported an error.
-    #[error("the database failed to {action}: {detail}; check free space and permissions of the library directory")]
+    #[error("the database failed to {action}: {detail}; {}", remedy(.detail))]
     Database {
         /// What was being done.
         action: &'static str,
@@ -152,6 +152,15 @@ impl IndexError {
     }
 }
 
+/// What helps against a failure that RocksDB describes so.
+fn remedy(detail: &str) -> &'static str {
+    if detail.starts_with("Corruption") {
+        "it is damaged: export what can be read of it, and make a new library from the files"
+    } else {
+        "check free space and permissions of the library directory"
+    }
+}
+
 fn describe_pid(pid: Option<u32>) -> String {
     pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }
@@ -182,5 +191,11 @@ mod tests {
         assert!(other.to_string().contains("`images`"));
         assert!(other.to_string().contains("abababab"));
         assert!(other.to_string().contains("01010101"));
+        let failed = |detail: &str| {
+            let (action, detail) = ("read", detail.to_owned());
+            IndexError::Database { action, detail }.to_string()
+        };
+        assert!(failed("IO error: No space left on device").contains("check free space"));
+        assert!(failed("Corruption: block checksum mismatch").contains("export what can be read"));
     }
 }

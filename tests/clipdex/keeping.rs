@@ -183,3 +183,26 @@ fn what_is_left_of_a_damaged_database_is_exported() {
         "the library is left as it is"
     );
 }
+
+#[test]
+fn where_the_database_cannot_be_read_that_alone_is_reported() {
+    let sandbox = Sandbox::with_samples(&NAMES);
+    sandbox.index();
+    let tables = fs::read_dir(sandbox.library().join("db")).unwrap();
+    let tables = tables.map(|entry| entry.unwrap().path());
+    let tables = tables.filter(|path| path.extension().is_some_and(|end| end == "sst"));
+    let largest = tables.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+    let mut bytes = fs::read(&largest).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&largest, bytes).unwrap();
+    for arguments in [&["verify"][..], &["verify", "--repair"]] {
+        let run = sandbox.run(arguments);
+        assert_eq!(run.code, Some(2));
+        let (problems, remedy) = run.stdout.trim_end().rsplit_once('\n').unwrap();
+        assert!(
+            problems.lines().all(|problem| problem.contains("Corruption")),
+            "{problems}"
+        );
+        assert!(remedy.contains("export --salvage"), "{remedy}");
+    }
+}

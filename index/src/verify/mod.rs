@@ -46,7 +46,7 @@ impl fmt::Display for Problem {
 
 /// Checks counters, the references between items, keys, vectors and files, and of each segment the checksum, the
 /// vectors and whether its graph reaches every one. Reads everything, so that the database checks its own checksums; a
-/// writer should not be at work meanwhile.
+/// writer should not be at work meanwhile. Where the database cannot be read, that alone is reported.
 ///
 /// # Errors
 /// When the spaces cannot be listed. What cannot be read or decoded elsewhere is a problem, not an error.
@@ -68,6 +68,10 @@ pub fn verify(index: &Index) -> Result<Vec<Problem>> {
     problems.take(FILES, checked);
     let checked = read_the_rest(index.store());
     problems.take("database", checked);
+    if problems.found.iter().any(|problem| problem.fault == Fault::Database) {
+        // What lies behind a place that cannot be read looks as if it were missing.
+        problems.found.retain(|problem| problem.fault == Fault::Database);
+    }
     Ok(problems.found)
 }
 

@@ -38,6 +38,9 @@ pub(in crate::cli) struct DoctorArgs {
     json: bool,
 }
 
+/// How a fault of the database is called in JSON.
+const DATABASE: &str = "database";
+
 /// Searches that find less than this are worth a new graph.
 const LEAST_RECALL: f32 = 0.95;
 
@@ -131,7 +134,7 @@ impl ProblemRow {
             detail: problem.detail.clone(),
             fault: match problem.fault {
                 Fault::Segment { .. } => "segment",
-                Fault::Database => "database",
+                Fault::Database => DATABASE,
                 _ => "records",
             },
         }
@@ -139,6 +142,14 @@ impl ProblemRow {
 }
 
 impl Report {
+    fn remedy(&self) -> &'static str {
+        if self.problems.iter().any(|problem| problem.fault == DATABASE) {
+            "`clipdex export --salvage` writes what can be read"
+        } else {
+            "`clipdex verify --repair` mends"
+        }
+    }
+
     fn write(&self, json: bool, out: &mut dyn Write) -> Result<()> {
         if json {
             write_json(out, self)?;
@@ -149,7 +160,7 @@ impl Report {
         }
         match &self.repaired {
             None if self.problems.is_empty() => writeln!(out, "the library agrees with itself")?,
-            None => writeln!(out, "{} problems; `clipdex verify --repair` mends", self.problems.len())?,
+            None => writeln!(out, "{} problems; {}", self.problems.len(), self.remedy())?,
             Some(Repaired {
                 photos_lost,
                 files_lost,
