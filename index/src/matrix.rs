@@ -4,7 +4,7 @@ use half::f16;
 
 use crate::error::{IndexError, Result};
 use crate::kernel;
-use crate::store::codec::decode_vector;
+use crate::store::codec::{decode_vector, decode_vector_f32};
 use crate::store::{Cf, Store, keys};
 use crate::types::{ItemId, SpaceId};
 
@@ -78,6 +78,12 @@ impl Matrix {
     }
 }
 
+/// One of rows of `dim` values each; empty for a row that is not there.
+pub(crate) fn row(vectors: &[f16], dim: usize, row: usize) -> &[f16] {
+    let start = row.saturating_mul(dim);
+    vectors.get(start..start.saturating_add(dim)).unwrap_or_default()
+}
+
 /// How far a vector's length may be from 1.
 const NORM_TOLERANCE: f32 = 1e-2;
 
@@ -102,6 +108,13 @@ pub(crate) fn check_unit(space: &str, dim: usize, vector: &[f32]) -> Result<()> 
         });
     }
     Ok(())
+}
+
+/// A stored vector, of which [`check_unit`] holds.
+pub(crate) fn decode_unit(space: &str, dim: usize, bytes: &[u8]) -> Result<Vec<f32>> {
+    let vector = decode_vector_f32(bytes, dim)?;
+    check_unit(space, dim, &vector)?;
+    Ok(vector)
 }
 
 #[cfg(test)]

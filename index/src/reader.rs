@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::search::{self, Plan, SearchParams};
-use crate::store::codec::{Counters, ItemRecord, KeyRecord, Record, RootRecord, SpaceRecord, decode_vector};
+use crate::store::codec::{Counters, ItemRecord, KeyRecord, Record, RootRecord, SpaceRecord, decode_vector_f32};
 use crate::store::{Cf, Changes, Store, WriterLock, keys};
 use crate::types::{FailureRecord, FileRecord, Hit, Item, ItemId, Root, RootId, Space, SpaceId, VectorSet};
 use crate::view::{Shape, SpaceView};
@@ -138,9 +138,7 @@ impl Index {
         let Some(bytes) = self.inner.store.get(Cf::Vectors, &keys::item(space, id))? else {
             return Ok(None);
         };
-        let mut values = Vec::with_capacity(bytes.len() / 2);
-        decode_vector(&bytes, bytes.len() / 2, &mut values)?;
-        Ok(Some(values.to_f32_vec()))
+        Ok(Some(decode_vector_f32(&bytes, bytes.len() / 2)?))
     }
 
     /// All vectors of a space, in id order, as rounded to f16 for storage.

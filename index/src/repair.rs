@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use half::slice::HalfFloatSliceExt;
-
 use crate::error::Result;
-use crate::matrix::check_unit;
-use crate::store::codec::{Counters, ItemRecord, KeyRecord, Record, decode_vector};
+use crate::matrix::decode_unit;
+use crate::store::codec::{Counters, ItemRecord, KeyRecord, Record};
 use crate::store::{Cf, Changes, Store, keys};
 use crate::types::{FileRecord, ItemId, Space, SpaceId};
 use crate::verify::{Fault, Problem};
@@ -125,13 +123,11 @@ fn rebuild_space(
 }
 
 fn sound_vectors(store: &Store, space: &Space) -> Result<BTreeSet<ItemId>> {
-    let (mut sound, mut values) = (BTreeSet::new(), Vec::with_capacity(space.dim));
+    let mut sound = BTreeSet::new();
     let mut scan = store.scan(Cf::Vectors, &keys::space(space.id));
     while let Some((key, value)) = scan.advance()? {
-        values.clear();
-        let unit = decode_vector(value, space.dim, &mut values)
-            .and_then(|()| check_unit(&space.name, space.dim, &values.to_f32_vec()));
-        if let (Ok((_, id)), Ok(())) = (keys::parse_item(key), unit) {
+        let unit = decode_unit(&space.name, space.dim, value);
+        if let (Ok((_, id)), Ok(_)) = (keys::parse_item(key), unit) {
             sound.insert(id);
         }
     }

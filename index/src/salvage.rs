@@ -4,11 +4,9 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use half::slice::HalfFloatSliceExt;
-
 use crate::error::Result;
-use crate::matrix::check_unit;
-use crate::store::codec::{ItemRecord, Record, RootRecord, SpaceRecord, decode_vector};
+use crate::matrix::decode_unit;
+use crate::store::codec::{ItemRecord, Record, RootRecord, SpaceRecord};
 use crate::store::{Cf, Store, keys};
 use crate::types::{FileRecord, ItemId, Root, RootId, Space, SpaceId};
 
@@ -148,11 +146,7 @@ impl Salvage {
     fn vector(&self, space: &Space, id: ItemId) -> Option<Vec<f32>> {
         let bytes = self.store.get(Cf::Vectors, &keys::item(space.id, id)).ok()??;
         let dim = if space.dim == 0 { bytes.len() / 2 } else { space.dim };
-        let mut values = Vec::with_capacity(dim);
-        decode_vector(&bytes, dim, &mut values).ok()?;
-        let vector = values.to_f32_vec();
-        check_unit(&space.name, dim, &vector).ok()?;
-        Some(vector)
+        decode_unit(&space.name, dim, &bytes).ok()
     }
 
     /// Entries that cannot be decoded count as places that could not be read.

@@ -5,7 +5,7 @@ use std::path::Path;
 use half::f16;
 
 use crate::error::{IndexError, Result};
-use crate::matrix::Matrix;
+use crate::matrix::{self, Matrix};
 use crate::segment::{self, Segment};
 use crate::store::codec::{Counters, Record, SegmentRecord, SpaceRecord, decode_tombstones};
 use crate::store::{Cf, Store, keys};
@@ -157,10 +157,7 @@ impl Sealed {
 
     /// The vector in a row, as the file has it.
     pub(crate) fn vector(&self, row: usize, dim: usize) -> &[f16] {
-        self.segment
-            .vectors()
-            .get(row * dim..(row + 1) * dim)
-            .unwrap_or_default()
+        matrix::row(self.segment.vectors(), dim, row)
     }
 }
 

@@ -1,12 +1,10 @@
 //! Watching what searches find of the true nearest.
 
-use half::slice::HalfFloatSliceExt;
-
 use crate::error::Result;
 use crate::reader::Index;
 use crate::seal::training_queries;
 use crate::search::{Mode, SearchParams};
-use crate::store::codec::decode_vector;
+use crate::store::codec::decode_vector_f32;
 use crate::store::{Cf, keys};
 use crate::types::{ItemId, SpaceId};
 
@@ -46,9 +44,7 @@ impl Index {
         let mut place = 0;
         while let Some((key, value)) = scan.advance()? {
             if place % step == 0 && own.len() < queries {
-                let mut values = Vec::with_capacity(dim);
-                decode_vector(value, dim, &mut values)?;
-                own.push((Some(keys::parse_item(key)?.1), values.to_f32_vec()));
+                own.push((Some(keys::parse_item(key)?.1), decode_vector_f32(value, dim)?));
             }
             place += 1;
         }

@@ -13,7 +13,7 @@ use super::nearest::nearest;
 use super::prune;
 use super::steps::Steps;
 use crate::error::Result;
-use crate::matrix::Matrix;
+use crate::matrix::{self, Matrix};
 use crate::quantize::Codes;
 
 /// Lists settled between two questions whether the graph is still wanted.
@@ -76,8 +76,7 @@ fn choose(
     row: u32,
     linking: &Linking,
 ) -> Vec<u32> {
-    let start = row as usize * matrix.dim;
-    let vector = matrix.vectors.get(start..start + matrix.dim).unwrap_or_default();
+    let vector = matrix::row(&matrix.vectors, matrix.dim, row as usize);
     let mut query = vec![0.0; vector.len()];
     vector.convert_to_f32_slice(&mut query);
     let found = nearest(upper, lists, codes, &query, linking.ef);

@@ -1,9 +1,8 @@
 //! Exact scores of candidates.
 
-use half::f16;
-
 use super::top::{Scored, Top};
 use crate::kernel::{dot_f16_f32, prefetch};
+use crate::matrix;
 use crate::types::ItemId;
 use crate::view::Sealed;
 
@@ -19,10 +18,11 @@ pub(super) fn rerank(
     candidates: impl Iterator<Item = Scored<u32>> + Clone,
 ) -> Top<ItemId> {
     let (ids, vectors) = (sealed.segment.ids(), sealed.segment.vectors());
+    let vector = |candidate: &Scored<u32>| matrix::row(vectors, query.len(), candidate.id as usize);
     let mut top = Top::new(k);
     let mut ahead = candidates.clone();
     for next in ahead.by_ref().take(AHEAD) {
-        prefetch(vector(vectors, query.len(), next.id));
+        prefetch(vector(&next));
     }
     let mut looked_at = 0;
     for candidate in candidates {
@@ -34,19 +34,14 @@ pub(super) fn rerank(
             break;
         }
         if let Some(next) = ahead.next() {
-            prefetch(vector(vectors, query.len(), next.id));
+            prefetch(vector(&next));
         }
         if let Some(id) = ids.get(candidate.id as usize) {
             looked_at += 1;
-            let score = dot_f16_f32(vector(vectors, query.len(), candidate.id), query);
+            let score = dot_f16_f32(vector(&candidate), query);
             top.push(Scored { score, id: *id });
         }
     }
     sealed.segment.note_vectors(looked_at);
     top
-}
-
-fn vector(vectors: &[f16], dim: usize, row: u32) -> &[f16] {
-    let start = (row as usize).saturating_mul(dim);
-    vectors.get(start..start.saturating_add(dim)).unwrap_or_default()
 }

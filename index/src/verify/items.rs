@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use half::slice::HalfFloatSliceExt;
-
 use super::Problems;
 use crate::error::Result;
-use crate::matrix::check_unit;
-use crate::store::codec::{ItemRecord, KeyRecord, Record, decode_vector};
+use crate::matrix::decode_unit;
+use crate::store::codec::{ItemRecord, KeyRecord, Record};
 use crate::store::{Cf, Store, keys};
 use crate::types::{ItemId, Space};
 
@@ -54,17 +52,14 @@ fn check_records(store: &Store, space: &Space, problems: &mut Problems) -> Resul
 /// How many vectors there are.
 fn check_vectors(store: &Store, space: &Space, ids: &BTreeSet<ItemId>, problems: &mut Problems) -> Result<usize> {
     let name = space.name.as_str();
-    let (mut count, mut values) = (0, Vec::with_capacity(space.dim));
+    let mut count = 0;
     let mut scan = store.scan(Cf::Vectors, &keys::space(space.id));
     while let Some((key, value)) = scan.advance()? {
         let Some((_, id)) = problems.take(name, keys::parse_item(key)) else {
             continue;
         };
         count += 1;
-        values.clear();
-        let unit = decode_vector(value, space.dim, &mut values)
-            .and_then(|()| check_unit(name, space.dim, &values.to_f32_vec()));
-        if let Err(error) = unit {
+        if let Err(error) = decode_unit(name, space.dim, value) {
             problems.add(name, format_args!("the vector of {id}: {error}"));
         }
         if !ids.contains(&id) {

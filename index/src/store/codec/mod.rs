@@ -19,7 +19,7 @@ pub(crate) use meta::{Counters, FORMAT_VERSION, NextIds, OLDEST_FORMAT, decode_f
 pub(crate) use root::RootRecord;
 pub(crate) use segment::{RecallPoint, SegmentRecord, decode_tombstones, encode_tombstones};
 pub(crate) use space::SpaceRecord;
-pub(crate) use vector::{decode_vector, encode_vector};
+pub(crate) use vector::{decode_vector, decode_vector_f32, encode_vector};
 
 /// A value stored as a version byte and postcard. A change to the fields needs a new version and a migration; the
 /// golden bytes beside each type fail otherwise.

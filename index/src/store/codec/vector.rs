@@ -1,6 +1,7 @@
 //! `vectors`: the vector of an item, as little-endian f16 values and nothing else.
 
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 use crate::error::{IndexError, Result};
 
@@ -23,6 +24,13 @@ pub(crate) fn decode_vector(bytes: &[u8], dim: usize, into: &mut Vec<f16>) -> Re
     Ok(())
 }
 
+/// The values of stored bytes, widened.
+pub(crate) fn decode_vector_f32(bytes: &[u8], dim: usize) -> Result<Vec<f32>> {
+    let mut values = Vec::new();
+    decode_vector(bytes, dim, &mut values)?;
+    Ok(values.to_f32_vec())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +42,8 @@ mod tests {
         let mut values = vec![];
         decode_vector(&bytes, 2, &mut values).unwrap();
         assert_eq!(values, [f16::from_f32(1.0), f16::from_f32(-0.5)]);
+        assert_eq!(decode_vector_f32(&bytes, 2).unwrap(), [1.0, -0.5]);
+        assert!(decode_vector_f32(&bytes, 1).is_err());
         assert!(decode_vector(&bytes, 3, &mut values).is_err());
         assert!(decode_vector(&bytes[..3], 1, &mut values).is_err());
     }
