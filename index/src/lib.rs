@@ -43,6 +43,7 @@ mod salvage;
 mod seal;
 mod search;
 mod segment;
+mod sketch;
 mod stats;
 mod store;
 mod types;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::GraphView;
 use super::lists::Lists;
-use super::nearest::nearest;
+use super::nearest::Rows;
 use super::steps::Steps;
 use crate::error::Result;
 use crate::quantize::Codes;
@@ -31,7 +31,7 @@ const BATCH: usize = 2048;
 /// [`IndexError::Cancelled`](crate::IndexError::Cancelled).
 pub(super) fn bridge(
     lists: &mut Lists,
-    codes: &Codes,
+    rows: &Rows<'_>,
     upper: &GraphView<'_>,
     queries: &[&[f32]],
     bridging: &Bridging,
@@ -41,7 +41,7 @@ pub(super) fn bridge(
         let reader = &*lists;
         let wanted = |query: &&[f32]| {
             steps.advance()?;
-            Ok(wanted(reader, codes, upper, query, bridging))
+            Ok(wanted(reader, rows, upper, query, bridging))
         };
         let wanted: Vec<Vec<(u32, u32)>> = batch.par_iter().map(wanted).collect::<Result<_>>()?;
         for (a, b) in wanted.into_iter().flatten() {
@@ -53,10 +53,16 @@ pub(super) fn bridge(
 }
 
 /// The edges that one query asks for.
-fn wanted(lists: &Lists, codes: &Codes, upper: &GraphView<'_>, query: &[f32], bridging: &Bridging) -> Vec<(u32, u32)> {
-    let found = nearest(upper, lists, codes, query, bridging.ef);
+fn wanted(
+    lists: &Lists,
+    rows: &Rows<'_>,
+    upper: &GraphView<'_>,
+    query: &[f32],
+    bridging: &Bridging,
+) -> Vec<(u32, u32)> {
+    let found = rows.nearest(upper, lists, query, bridging.ef);
     let near: Vec<u32> = found.iter().take(bridging.joined).map(|found| found.id).collect();
-    joints(lists, codes, &near)
+    joints(lists, rows.codes, &near)
 }
 
 /// The shortest edges that make `rows` one component, where the edges that there are do not.
@@ -125,21 +131,30 @@ mod tests {
     }
 
     fn bridged(queries: &[&[f32]], cancelled: bool) -> Result<Lists> {
-        let codes = Codes::new(&unit_rows(30, 16, 0.0, 4)).unwrap();
+        let matrix = unit_rows(30, 16, 0.0, 4);
+        let codes = Codes::new(&matrix).unwrap();
         let upper = Graph::default();
         let cancelled = move || cancelled;
         let steps = Steps::new(queries.len() as u64, &|_, _| (), &cancelled);
         let mut lists = ring(30);
-        bridge(&mut lists, &codes, &upper.view(), queries, &BRIDGING, &steps)?;
+        bridge(
+            &mut lists,
+            &Rows::plain(&matrix, &codes),
+            &upper.view(),
+            queries,
+            &BRIDGING,
+            &steps,
+        )?;
         Ok(lists)
     }
 
     #[test]
     fn the_rows_nearest_to_a_query_become_connected() {
-        let codes = Codes::new(&unit_rows(30, 16, 0.0, 4)).unwrap();
-        let apart = |lists: &Lists, query: &[f32]| {
-            !wanted(lists, &codes, &Graph::default().view(), query, &BRIDGING).is_empty()
-        };
+        let matrix = unit_rows(30, 16, 0.0, 4);
+        let codes = Codes::new(&matrix).unwrap();
+        let rows = Rows::plain(&matrix, &codes);
+        let apart =
+            |lists: &Lists, query: &[f32]| !wanted(lists, &rows, &Graph::default().view(), query, &BRIDGING).is_empty();
         let queries: Vec<Vec<f32>> = (0..20).map(|seed| unit(Noise::new(seed).values(16))).collect();
         assert!(queries.iter().any(|query| apart(&ring(30), query)));
         for query in &queries {

@@ -13,12 +13,14 @@ use rayon::prelude::*;
 use super::bridge::{Bridging, bridge};
 use super::insert::{Linking, link, settle};
 use super::lists::Lists;
+use super::nearest::Rows;
 use super::steps::Steps;
 use super::{Graph, MAX_ROWS, repair, scaffold};
 use crate::error::{IndexError, Result};
 use crate::kernel::{dot_f16_f16, dot_f32_f32};
 use crate::matrix::Matrix;
 use crate::quantize::Codes;
+use crate::sketch::Sketches;
 
 /// Rows to one of the sample. A walk through the levels above leads to the sample's row that is nearest, and from there
 /// the walk of level 0 is short; with one row in 16, texts score 3% fewer rows, and images no fewer.
@@ -54,9 +56,12 @@ pub(crate) struct BuildOptions<'a> {
     pub(crate) cancelled: &'a (dyn Fn() -> bool + Sync),
 }
 
-/// A graph, and the number of rows that no walk reaches, in spite of the edges added for them.
+/// A graph and what belongs to it.
 pub(crate) struct Built {
     pub(crate) graph: Graph,
+    /// What walks are led by, for queries like the rows and like the training queries.
+    pub(crate) sketches: Option<Sketches>,
+    /// Rows that no walk reaches, in spite of the edges added for them.
     pub(crate) unreached: u64,
 }
 
@@ -74,6 +79,12 @@ pub(crate) fn build(matrix: &Matrix, options: &BuildOptions<'_>) -> Result<Built
     steps.check()?;
     check(matrix)?;
     let codes = Codes::new(matrix)?;
+    let sketches = Sketches::new(matrix, options.training.unwrap_or_default())?;
+    let vectors = Rows {
+        matrix,
+        codes: &codes,
+        sketches: sketches.as_ref(),
+    };
     let order = shuffled(rows as u32);
     let (sample, rest) = order.split_at((rows / SAMPLE_SHARE).max(SAMPLE_MIN).min(rows));
     let mut graph = scaffold::build(&codes, sample, &steps)?;
@@ -82,16 +93,20 @@ pub(crate) fn build(matrix: &Matrix, options: &BuildOptions<'_>) -> Result<Built
     while let Some(batch) = rest.get(linked - sample.len()..).filter(|rest| !rest.is_empty()) {
         let length = batch.len().min(linked).min(rows.div_ceil(BATCHES));
         let batch = batch.get(..length).unwrap_or(batch);
-        link(&mut lists, matrix, &codes, &graph.view(), batch, &LINKING, &steps)?;
+        link(&mut lists, &vectors, &graph.view(), batch, &LINKING, &steps)?;
         linked += batch.len();
     }
     settle(&mut lists, &codes, LINKING.kept, &steps)?;
     repair::add_incoming(&mut lists, STRIDE);
-    let unreached = repair::link_unreached(&mut lists, matrix, &codes, &graph.view(), STRIDE);
+    let unreached = repair::link_unreached(&mut lists, &vectors, &graph.view(), STRIDE);
     steps.check()?;
-    bridge(&mut lists, &codes, &graph.view(), &queries, &BRIDGING, &steps)?;
+    bridge(&mut lists, &vectors, &graph.view(), &queries, &BRIDGING, &steps)?;
     (graph.stride, graph.level0) = lists.into_level();
-    Ok(Built { graph, unreached })
+    Ok(Built {
+        graph,
+        sketches,
+        unreached,
+    })
 }
 
 /// Whether a vector with this square has unit length, within what is accepted for storing and what f16 rounding does.

@@ -4,16 +4,14 @@
 //! lists that do not change meanwhile, and then linked. So no list needs a lock, and the outcome does not depend on
 //! which thread is first.
 
-use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use super::GraphView;
 use super::lists::{Edge, Lists};
-use super::nearest::nearest;
+use super::nearest::Rows;
 use super::prune;
 use super::steps::Steps;
 use crate::error::Result;
-use crate::matrix::{self, Matrix};
 use crate::quantize::Codes;
 
 /// Lists settled between two questions whether the graph is still wanted.
@@ -38,8 +36,7 @@ pub(super) struct Linking {
 /// [`IndexError::Cancelled`](crate::IndexError::Cancelled).
 pub(super) fn link(
     lists: &mut Lists,
-    matrix: &Matrix,
-    codes: &Codes,
+    rows: &Rows<'_>,
     upper: &GraphView<'_>,
     batch: &[u32],
     linking: &Linking,
@@ -48,7 +45,7 @@ pub(super) fn link(
     let reader = &*lists;
     let neighbours = |row: &u32| {
         steps.advance()?;
-        Ok(choose(reader, matrix, codes, upper, *row, linking))
+        Ok(choose(reader, rows, upper, *row, linking))
     };
     let chosen: Vec<Vec<u32>> = batch.par_iter().map(neighbours).collect::<Result<_>>()?;
     let mut back = Vec::with_capacity(batch.len() * linking.chosen);
@@ -62,25 +59,15 @@ pub(super) fn link(
     }
     back.par_sort_unstable();
     lists.update(&back, linking.most, |row, neighbours| {
-        prune::prune(codes, row, neighbours, linking.kept)
+        prune::prune(rows.codes, row, neighbours, linking.kept)
     });
     Ok(())
 }
 
 /// The neighbours of a row that is not linked yet.
-fn choose(
-    lists: &Lists,
-    matrix: &Matrix,
-    codes: &Codes,
-    upper: &GraphView<'_>,
-    row: u32,
-    linking: &Linking,
-) -> Vec<u32> {
-    let vector = matrix::row(&matrix.vectors, matrix.dim, row as usize);
-    let mut query = vec![0.0; vector.len()];
-    vector.convert_to_f32_slice(&mut query);
-    let found = nearest(upper, lists, codes, &query, linking.ef);
-    prune::choose(codes, row, &found, linking.chosen)
+fn choose(lists: &Lists, rows: &Rows<'_>, upper: &GraphView<'_>, row: u32, linking: &Linking) -> Vec<u32> {
+    let found = rows.nearest(upper, lists, &rows.query(row), linking.ef);
+    prune::choose(rows.codes, row, &found, linking.chosen)
 }
 
 /// Cuts every list to the neighbours that it is to keep.

@@ -9,13 +9,15 @@ mod pool;
 mod prune;
 mod repair;
 mod scaffold;
+mod score;
 mod search;
 mod steps;
 mod visited;
 
 pub(crate) use build::{BuildOptions, Built, build};
 pub(crate) use pool::MAX_ROWS;
-pub(crate) use search::{ByCodes, Walker};
+pub(crate) use score::{Guide, Target};
+pub(crate) use search::Walker;
 
 use crate::segment::format::LEVELS;
 

@@ -7,6 +7,9 @@ const EXPANDED: u32 = 1 << 31;
 /// Rows that a graph can have: the highest bit of a row's number is the pool's.
 pub(crate) const MAX_ROWS: usize = EXPANDED as usize;
 
+/// Places from the next to be expanded on that will be soon.
+const SOON: usize = 4;
+
 /// The best rows so far, best first, and whether each was expanded: one sorted array, in which a search of a few
 /// hundred rows is done sooner than in heaps.
 #[derive(Default)]
@@ -45,7 +48,7 @@ impl Pool {
         }
     }
 
-    /// Adds a row that is not there yet, if it is good enough. Returns whether it is the next to be expanded.
+    /// Adds a row that is not there yet, if it is good enough. Returns whether it is among the next to be expanded.
     #[inline]
     pub(crate) fn push(&mut self, score: f32, row: u32) -> bool {
         // What is not a number is never greater.
@@ -58,7 +61,7 @@ impl Pool {
         }
         let place = self.entries.partition_point(|entry| entry.score >= score);
         self.entries.insert(place, Entry { score, row });
-        let leads = place <= self.next;
+        let leads = place < self.next + SOON;
         self.next = self.next.min(place);
         leads
     }
@@ -74,6 +77,14 @@ impl Pool {
             }
         }
         None
+    }
+
+    /// Gives the entries, in their order, other scores, and sorts them by these.
+    pub(crate) fn rescore(&mut self, scores: &[f32]) {
+        for (entry, score) in self.entries.iter_mut().zip(scores) {
+            entry.score = *score;
+        }
+        self.entries.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
     }
 
     /// The best row.
@@ -124,15 +135,40 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_sorted_by_other_scores() {
+        let mut pool = Pool::default();
+        pool.begin(4);
+        for (score, row) in [(0.5, 1), (0.9, 2), (0.7, 3)] {
+            pool.push(score, row);
+        }
+        pool.rescore(&[0.1, f32::NAN, 0.3]);
+        assert_eq!(
+            pool.iter()
+                .skip(1)
+                .map(|found| (found.score, found.id))
+                .collect::<Vec<_>>(),
+            [(0.3, 1), (0.1, 2)]
+        );
+    }
+
+    #[test]
+    fn rows_that_lead_soon_are_told_from_others() {
+        let mut pool = Pool::default();
+        pool.begin(10);
+        let told: Vec<_> = (0..6u8).map(|row| pool.push(-f32::from(row), row.into())).collect();
+        assert_eq!(told, [true, true, true, true, false, false]);
+    }
+
+    #[test]
     fn each_row_is_expanded_once_the_best_first() {
         let mut pool = Pool::default();
         pool.begin(4);
         assert!(pool.push(0.5, 1));
-        assert!(!pool.push(0.4, 2));
+        assert!(pool.push(0.4, 2));
         assert_eq!(pool.expand(), Some(1));
         assert!(pool.push(0.45, 3), "next, though behind an expanded row");
         assert!(pool.push(0.9, 4));
-        assert!(!pool.push(0.3, 5));
+        assert!(!pool.push(0.3, 5), "not among the best four");
         assert_eq!([pool.expand(), pool.expand()], [Some(4), Some(3)]);
         assert!(pool.push(0.41, 6));
         assert_eq!([pool.expand(), pool.expand()], [Some(6), None]);

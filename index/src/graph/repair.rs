@@ -3,13 +3,9 @@
 //! A row at the edge of its cluster chooses neighbours, but may be chosen by none, or lose its incoming edges to nearer
 //! rows when a list is full. Such a row would hardly ever be found, or never.
 
-use half::slice::HalfFloatSliceExt;
-
 use super::GraphView;
 use super::lists::Lists;
-use super::nearest::nearest;
-use crate::matrix::Matrix;
-use crate::quantize::Codes;
+use super::nearest::Rows;
 
 /// Edges that are to lead to each row: with one alone, it depends on a single other row being passed.
 const INCOMING: u32 = 2;
@@ -36,22 +32,14 @@ pub(super) fn add_incoming(lists: &mut Lists, places: usize) {
 
 /// Gives each row that no walk from `entry` reaches an edge from a near row that is reached. Returns how many rows are
 /// still unreached.
-pub(super) fn link_unreached(
-    lists: &mut Lists,
-    matrix: &Matrix,
-    codes: &Codes,
-    upper: &GraphView<'_>,
-    places: usize,
-) -> u64 {
+pub(super) fn link_unreached(lists: &mut Lists, rows: &Rows<'_>, upper: &GraphView<'_>, places: usize) -> u64 {
     let mut reached = Reached::default();
     reached.walk(lists, upper.entry);
-    let mut query = vec![0.0; matrix.dim];
-    for (row, vector) in (0..lists.rows()).zip(matrix.vectors.chunks_exact(matrix.dim.max(1))) {
+    for row in 0..lists.rows() {
         if reached.contains(row) {
             continue;
         }
-        vector.convert_to_f32_slice(&mut query);
-        let found = nearest(upper, lists, codes, &query, SOURCES);
+        let found = rows.nearest(upper, lists, &rows.query(row), SOURCES);
         let near: Vec<u32> = found.iter().map(|source| source.id).chain([upper.entry]).collect();
         if link(lists, &reached, &near, row, places) {
             reached.walk(lists, row);
@@ -98,6 +86,7 @@ impl Reached {
 mod tests {
     use super::*;
     use crate::graph::{Graph, Level};
+    use crate::quantize::Codes;
     use crate::testing::unit_rows;
 
     const ROWS: u32 = 40;
@@ -130,7 +119,7 @@ mod tests {
         let codes = Codes::new(&matrix).unwrap();
         for places in [1, 2, 4] {
             let mut lists = chain(30);
-            let unreached = link_unreached(&mut lists, &matrix, &codes, &upper().view(), places);
+            let unreached = link_unreached(&mut lists, &Rows::plain(&matrix, &codes), &upper().view(), places);
             assert_eq!(unreached, 0);
             let mut reached = Reached::default();
             reached.walk(&lists, 0);
@@ -144,7 +133,8 @@ mod tests {
         let codes = Codes::new(&matrix).unwrap();
         let mut lists = Lists::new(ROWS as usize, 1);
         (0..ROWS).for_each(|row| lists.set(row, &[(row + 1) % 30]));
-        assert_eq!(link_unreached(&mut lists, &matrix, &codes, &upper().view(), 1), 10);
+        let rows = Rows::plain(&matrix, &codes);
+        assert_eq!(link_unreached(&mut lists, &rows, &upper().view(), 1), 10);
     }
 
     #[test]

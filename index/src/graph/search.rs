@@ -4,9 +4,9 @@ use std::collections::BinaryHeap;
 
 use super::GraphView;
 use super::pool::Pool;
+use super::score::Scorer;
 use super::visited::Visited;
 use crate::kernel::prefetch;
-use crate::quantize::{CodesView, PreparedQuery};
 use crate::search::top::Scored;
 use crate::segment::format::NONE;
 
@@ -21,24 +21,6 @@ pub(crate) trait Links {
 
     /// Asks for the neighbours of a row, which will be needed soon.
     fn prefetch(&self, _row: u32) {}
-}
-
-/// How similar rows are to what is searched for.
-pub(crate) trait Scorer {
-    /// The scores of rows, in `scores` alone when it returns.
-    fn score(&self, rows: &[u32], scores: &mut Vec<f32>);
-}
-
-/// Scores by codes.
-pub(crate) struct ByCodes<'a> {
-    pub(crate) codes: CodesView<'a>,
-    pub(crate) query: &'a PreparedQuery,
-}
-
-impl Scorer for ByCodes<'_> {
-    fn score(&self, rows: &[u32], scores: &mut Vec<f32>) {
-        self.query.score_listed(&self.codes, rows, scores);
-    }
 }
 
 /// The memory of walks, which serves one after another.
@@ -145,6 +127,14 @@ impl Walker {
                 }
             }
         }
+    }
+
+    /// Puts what the walk found into the order of other scores.
+    pub(crate) fn rescore(&mut self, score: impl FnOnce(&[u32], &mut Vec<f32>)) {
+        self.fresh.clear();
+        self.fresh.extend(self.pool.iter().map(|found| found.id));
+        score(&self.fresh, &mut self.scores);
+        self.pool.rescore(&self.scores);
     }
 
     /// What the walk found.

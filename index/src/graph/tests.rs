@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use super::search::Scorer;
+use super::score::Scorer;
 use super::*;
 use crate::error::IndexError;
 use crate::kernel::dot_f16_f32;

@@ -4,7 +4,9 @@
 
 use std::sync::OnceLock;
 
+use super::LINE;
 use super::int8::{self, Int8, Work};
+use super::sketch::{LineQuery, Lines};
 use super::work::{InOrder, Listed, Pair};
 
 /// The instructions that products of int8 codes run with. A value exists only for instructions that this processor has.
@@ -79,6 +81,17 @@ impl Kernels {
         self.run(InOrder { query, codes, out });
     }
 
+    /// The products of `query` with lines, in the order in which `rows` lists them; minus infinity for a line that is not
+    /// there.
+    pub(crate) fn lines(self, query: &LineQuery, lines: &[[u8; LINE]], rows: &[u32], out: &mut [f32]) {
+        self.run(Lines {
+            query,
+            lines,
+            rows,
+            out,
+        });
+    }
+
     /// The product of two rows, of codes from -127 to 127.
     pub(crate) fn pair(self, a: &[i8], b: &[i8]) -> i32 {
         self.run(Pair { a, b })
@@ -109,6 +122,7 @@ impl Kernels {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::{STRONG, WEAK};
     use crate::testing::Noise;
 
     fn codes(noise: &mut Noise, count: usize) -> Vec<i8> {
@@ -146,6 +160,48 @@ mod tests {
                     reference(first, second),
                     "{kernels:?} {length}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn lines_are_multiplied_alike() {
+        let mut noise = Noise::new(4);
+        let lines: Vec<[u8; LINE]> = (0..40)
+            .map(|_| {
+                codes(&mut noise, LINE)
+                    .try_into()
+                    .map(|line: [i8; LINE]| line.map(i8::cast_unsigned))
+                    .unwrap()
+            })
+            .chain([[0; LINE], [255; LINE], [0x81; LINE]])
+            .collect();
+        let rows: Vec<u32> = (0..lines.len() as u32).rev().chain([u32::MAX, 0, 43]).collect();
+        let mut queries = vec![
+            ([i16::MAX; STRONG], [127; WEAK], 8),
+            ([i16::MIN + 1; STRONG], [-127; WEAK], 8),
+        ];
+        for shift in 0..=8 {
+            let strong = noise
+                .values(STRONG)
+                .iter()
+                .map(|x| (x * 32767.0) as i16)
+                .collect::<Vec<_>>();
+            let weak = noise.values(WEAK).iter().map(|x| (x * 127.0) as i8).collect::<Vec<_>>();
+            queries.push((strong.try_into().unwrap(), weak.try_into().unwrap(), shift));
+        }
+        for (strong, weak, shift) in queries {
+            let query = LineQuery::new(strong, weak, shift).unwrap();
+            let product = |row: &u32| {
+                lines
+                    .get(*row as usize)
+                    .map_or(f32::NEG_INFINITY, |line| query.product(line) as f32)
+            };
+            let truth: Vec<f32> = rows.iter().map(product).collect();
+            for kernels in Kernels::available() {
+                let mut out = vec![7.0; rows.len()];
+                kernels.lines(&query, &lines, &rows, &mut out);
+                assert_eq!(out, truth, "{kernels:?} {shift}");
             }
         }
     }

@@ -6,8 +6,9 @@ use super::LINE;
 use super::int8::{Int8, Work};
 use super::prefetch::prefetch_line;
 
-/// Rows asked for before they are multiplied: enough to hide the way to memory, few enough to be in the L1 cache still.
-const ROWS_AHEAD: usize = 4;
+/// Cache lines of rows asked for before they are multiplied: enough to hide the way to memory, few enough to be in the L1
+/// cache still.
+const LINES_AHEAD: usize = 32;
 /// Bytes asked for ahead of a scan. The processor's own prefetching stops at the end of every page.
 const BYTES_AHEAD: usize = 4096;
 
@@ -37,9 +38,10 @@ impl Work for Listed<'_> {
                 prefetch_line(start(row).wrapping_add(line).cast());
             }
         };
-        self.rows.iter().take(ROWS_AHEAD).for_each(|row| prefetch(*row));
+        let ahead = (LINES_AHEAD * LINE).checked_div(length).unwrap_or(0);
+        self.rows.iter().take(ahead).for_each(|row| prefetch(*row));
         for (place, (row, out)) in self.rows.iter().zip(self.out).enumerate() {
-            if let Some(row) = self.rows.get(place + ROWS_AHEAD) {
+            if let Some(row) = self.rows.get(place + ahead) {
                 prefetch(*row);
             }
             *out = if (*row as usize) < count {

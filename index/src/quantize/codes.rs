@@ -11,7 +11,7 @@ use crate::kernel::{Kernels, LINE, dot_f32_f32};
 use crate::matrix::Matrix;
 
 /// The largest code.
-pub(super) const MAX_CODE: f32 = 127.0;
+pub(crate) const MAX_CODE: f32 = 127.0;
 /// The mean is taken of about this many rows, evenly spread.
 const MEAN_ROWS: usize = 1 << 16;
 /// Rows that one task codes.
@@ -121,8 +121,11 @@ impl<'a> CodesView<'a> {
     }
 }
 
-/// Zeros for `rows` rows, in large pages where the system has them.
-fn memory(rows: usize, stride: usize) -> Result<MmapMut> {
+/// Zeros for `rows` rows of `stride` bytes, in large pages where the system has them.
+///
+/// # Errors
+/// [`IndexError::Graph`] when there is no memory for them.
+pub(crate) fn memory(rows: usize, stride: usize) -> Result<MmapMut> {
     let none = |reason: String| IndexError::Graph {
         reason: format!("no memory for the codes of {rows} vectors: {reason}; free some, or index fewer"),
     };

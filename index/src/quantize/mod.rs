@@ -9,11 +9,11 @@
 mod codes;
 mod query;
 
-pub(crate) use codes::{Codes, CodesView, stride};
+pub(crate) use codes::{Codes, CodesView, MAX_CODE, memory, stride};
 pub(crate) use query::{MAX_ROWS_AT_ONCE, PreparedQuery};
 
 /// Nearest integer to a value of less than 2^22, in a form that compilers turn into vector instructions.
-fn rounded(value: f32) -> i32 {
+pub(crate) fn rounded(value: f32) -> i32 {
     /// 1.5 * 2^23: what is added to it has no fraction left, and lies in the low bits.
     const MAGIC: f32 = 12_582_912.0;
     (value + MAGIC)

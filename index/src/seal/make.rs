@@ -79,7 +79,8 @@ pub(super) fn make(index: &Index, task: &Task, observer: &dyn SealObserver) -> R
 
 fn write(directory: &Path, task: &Task, matrix: Matrix, built: Option<&Built>) -> Result<Made> {
     let graph = built.map(|built| &built.graph);
-    let checksum = segment::write(directory, &task.name, &matrix, graph)?;
+    let sketches = built.and_then(|built| built.sketches.as_ref());
+    let checksum = segment::write(directory, &task.name, &matrix, graph, sketches)?;
     let record = SegmentRecord {
         name: task.name.clone(),
         checksum,

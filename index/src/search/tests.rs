@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use half::f16;
 use proptest::prelude::*;
 use roaring::RoaringTreemap;
 use tempfile::TempDir;
@@ -13,6 +14,7 @@ use crate::graph::{Graph, Level};
 use crate::kernel::{dot_f16_f16, dot_f16_f32};
 use crate::matrix::Matrix;
 use crate::segment::{self, Segment, format::NONE};
+use crate::sketch::Sketches;
 use crate::store::codec::SegmentRecord;
 use crate::testing::{Noise, unit, unit_rows};
 use crate::types::ItemId;
@@ -30,9 +32,10 @@ fn sealed(matrix: &Matrix, graph: Option<&Graph>, dead: &[usize]) -> (TempDir, S
 }
 
 fn record(directory: &Path, matrix: &Matrix, graph: Option<&Graph>) -> SegmentRecord {
+    let sketches = graph.and_then(|_| Sketches::new(matrix, &[]).unwrap());
     SegmentRecord {
         name: "test.seg".to_owned(),
-        checksum: segment::write(directory, "test.seg", matrix, graph).unwrap(),
+        checksum: segment::write(directory, "test.seg", matrix, graph, sketches.as_ref()).unwrap(),
         items: matrix.ids.len() as u64,
         graph: graph.is_some(),
         ..SegmentRecord::default()
@@ -143,13 +146,30 @@ fn scans_on_several_threads_answer_as_one() {
 
 #[test]
 fn a_walk_finds_nearly_all_with_their_exact_scores() {
+    finds_nearly_all(&unit_rows(1_500, 8, 1.0, 5));
+}
+
+#[test]
+fn a_walk_by_sketches_finds_nearly_all_with_their_exact_scores() {
     let matrix = unit_rows(1_500, 8, 1.0, 5);
-    let (_directory, sealed) = sealed(&matrix, Some(&linked(&matrix)), &[]);
+    let widened = |vector: &[f16]| [vector, &[f16::ZERO; 292]].concat();
+    finds_nearly_all(&Matrix {
+        vectors: matrix.vectors.chunks(8).flat_map(widened).collect(),
+        dim: 300,
+        ids: matrix.ids,
+    });
+}
+
+/// The vectors vary along the first eight axes alone.
+fn finds_nearly_all(matrix: &Matrix) {
+    let (_directory, sealed) = sealed(matrix, Some(&linked(matrix)), &[]);
+    assert_eq!(sealed.segment.sketches().is_some(), matrix.dim > 8);
     let (mut found, mut stable) = (0, 0);
     for seed in 0..50 {
-        let query = unit(Noise::new(100 + seed).values(8));
+        let mut query = unit(Noise::new(100 + seed).values(8));
+        query.resize(matrix.dim, 0.0);
         let walked = sorted(walk_graph(&sealed, &query, 10, 100, None).unwrap());
-        let all = truth(&matrix, &sealed, &query, 1_500, None);
+        let all = truth(matrix, &sealed, &query, 1_500, None);
         assert!(
             walked.iter().all(|hit| all.contains(hit)),
             "scores are those of the vectors"

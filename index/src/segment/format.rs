@@ -17,30 +17,34 @@
 //! | 68 | row of the entry point, u32 |
 //! | 72 | nodes at levels 1 to 16, 16 x u32 |
 //! | 136 | the longest rest of a row that its codes leave, in scales, f32 |
+//! | 140 | values of a sketch, u32 (0 without sketches) |
 //! | 192 | BLAKE3 checksum of each block of 1 MiB of the body, the last of which may be shorter |
 //! | … | the body, from a multiple of 4096 bytes on: |
 //! | | item ids, u64 each, ascending; a vector's place here is its *row* |
 //! | | mean of the vectors, f32 |
 //! | | scale of each row's codes, f32 |
 //! | | codes, i8, row by row, each row filled up with zeros to a multiple of 64 |
+//! | | directions that queries are sketched along, f16, direction by direction |
+//! | | sketches, 64 bytes each, row by row |
 //! | | level 0: the neighbours of each row, u32 rows, filled up with `0xffffffff` |
 //! | | levels 1 and up: the rows that are on each level, u32, ascending within a level |
 //! | | levels 1 and up: the neighbours of each of those, u32 rows, filled up with `0xffffffff` |
 //! | | vectors, f16, row by row |
 //!
 //! Where each section lies follows from the header, so that there are no offsets to be wrong. The first checksum, which
-//! the database repeats, is compared whenever a file is opened, and covers those of the blocks. What codes mean: see
-//! `quantize`.
+//! the database repeats, is compared whenever a file is opened, and covers those of the blocks. What codes and sketches
+//! mean: see `quantize` and `sketch`.
 
 use std::ops::Range;
 
 use crate::graph::MAX_ROWS;
 use crate::quantize::stride;
+use crate::sketch::{Sketch, WIDTH};
 
 /// First bytes of a segment file.
 pub(crate) const MAGIC: &[u8; 8] = b"CLIPDEXS";
 /// The version this program writes and reads.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 /// Where the checksummed part begins.
 pub(crate) const BODY: usize = 40;
 /// Bytes before the checksums of the blocks.
@@ -66,6 +70,8 @@ pub(crate) struct Header {
     pub(crate) dim: u32,
     pub(crate) count: u64,
     pub(crate) error: f32,
+    /// Whether rows have sketches.
+    pub(crate) sketches: bool,
     pub(crate) graph: Option<GraphHeader>,
 }
 
@@ -92,6 +98,7 @@ impl Header {
         bytes.extend(graph.entry.to_le_bytes());
         bytes.extend(graph.level_nodes.iter().flat_map(|nodes| nodes.to_le_bytes()));
         bytes.extend(self.error.to_le_bytes());
+        bytes.extend(if self.sketches { WIDTH as u32 } else { 0 }.to_le_bytes());
         bytes.resize(HEADER - BODY, 0);
         bytes
     }
@@ -117,6 +124,11 @@ impl Header {
             *nodes = take_u32(&mut rest)?;
         }
         let error = f32::from_bits(take_u32(&mut rest)?);
+        let sketches = match take_u32(&mut rest)? {
+            0 => false,
+            width if width as usize == WIDTH => true,
+            width => return Err(format!("sketches of {width} values, of which there should be {WIDTH}")),
+        };
         let graph = match flags {
             0 => None,
             FLAG_GRAPH => Some(GraphHeader {
@@ -137,6 +149,7 @@ impl Header {
             dim,
             count,
             error,
+            sketches,
             graph,
         };
         Ok((*checksum, header))
@@ -160,6 +173,8 @@ pub(crate) struct Layout {
     pub(crate) mean: Range<usize>,
     pub(crate) scales: Range<usize>,
     pub(crate) codes: Range<usize>,
+    pub(crate) directions: Range<usize>,
+    pub(crate) sketches: Range<usize>,
     pub(crate) level0: Range<usize>,
     pub(crate) upper_nodes: Range<usize>,
     pub(crate) upper_neighbours: Range<usize>,
@@ -191,7 +206,14 @@ impl Layout {
         let mean = section(ids.end, dim, 4)?;
         let scales = section(mean.end, count, 4)?;
         let codes = section(scales.end, count.checked_mul(stride(dim))?, 1)?;
-        let level0 = section(codes.end, count.checked_mul(places)?, 4)?;
+        let width = if header.sketches { WIDTH } else { 0 };
+        let directions = section(codes.end, dim.checked_mul(width)?, 2)?;
+        let sketches = section(
+            directions.end,
+            if header.sketches { count } else { 0 },
+            size_of::<Sketch>(),
+        )?;
+        let level0 = section(sketches.end, count.checked_mul(places)?, 4)?;
         let upper_nodes = section(level0.end, upper, 4)?;
         let upper_neighbours = section(upper_nodes.end, upper.checked_mul(upper_places)?, 4)?;
         let vectors = section(upper_neighbours.end, count.checked_mul(dim)?, 2)?;
@@ -202,6 +224,8 @@ impl Layout {
             mean,
             scales,
             codes,
+            directions,
+            sketches,
             level0,
             upper_nodes,
             upper_neighbours,
@@ -238,6 +262,7 @@ mod tests {
             dim: 3,
             count: 5,
             error: 6.5,
+            sketches: false,
             graph: Some(graph),
         }
     }
@@ -248,6 +273,10 @@ mod tests {
             sample(),
             Header {
                 graph: None,
+                ..sample()
+            },
+            Header {
+                sketches: true,
                 ..sample()
             },
         ] {
@@ -282,6 +311,7 @@ mod tests {
             dim: 512,
             count: 100_000,
             error: 0.0,
+            sketches: true,
             graph: None,
         };
         let layout = Layout::new(&header).unwrap();
@@ -303,6 +333,7 @@ mod tests {
                 dim: u32::MAX,
                 count: u64::MAX / 8,
                 error: 0.0,
+                sketches: false,
                 graph: None
             }),
             None

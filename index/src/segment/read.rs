@@ -19,6 +19,7 @@ use rayon::prelude::*;
 use super::format::{BLOCK, BODY, CHECKSUM, Header, LEVELS, Layout};
 use crate::graph::{GraphView, LevelView};
 use crate::quantize::CodesView;
+use crate::sketch::SketchesView;
 use crate::store::codec::SegmentRecord;
 use crate::types::ItemId;
 
@@ -137,6 +138,15 @@ impl Segment {
             mean: self.section(&self.layout.mean),
             error: self.header.error,
         }
+    }
+
+    /// The sketches of the vectors, where they have some.
+    pub(crate) fn sketches(&self) -> Option<SketchesView<'_>> {
+        self.header.sketches.then(|| SketchesView {
+            dim: self.header.dim as usize,
+            queries: self.section(&self.layout.directions),
+            sketches: self.section(&self.layout.sketches),
+        })
     }
 
     pub(crate) fn graph(&self) -> Option<GraphView<'_>> {

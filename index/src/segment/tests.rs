@@ -10,13 +10,14 @@ use super::*;
 use crate::graph::{Graph, Level};
 use crate::matrix::Matrix;
 use crate::quantize::Codes;
+use crate::sketch::{Sketches, WIDTH};
 use crate::store::codec::SegmentRecord;
 use crate::testing::unit_rows;
 
 const NAME: &str = "test.seg";
 
-/// Vectors that every platform makes alike.
-fn small() -> (Matrix, Graph) {
+/// Vectors that every platform makes alike, and sketches that no vectors have.
+fn small() -> (Matrix, Graph, Sketches) {
     let values: [f32; 15] = [
         1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.5, 0.5, 0.75, -0.25, 0.5, 0.875,
     ];
@@ -41,13 +42,17 @@ fn small() -> (Matrix, Graph) {
             },
         ],
     };
-    (matrix, graph)
+    let directions = (0..3 * WIDTH).map(|value| f16::from_f32(value as f32 / 8.0));
+    let drawn = [[1; 64], [2; 64], [250; 64], [4; 64], [5; 64]];
+    let sketches = Sketches::of_parts(3, directions.collect(), &drawn);
+    (matrix, graph, sketches)
 }
 
-fn written(directory: &Path, matrix: &Matrix, graph: Option<&Graph>) -> SegmentRecord {
+fn written(directory: &Path, matrix: &Matrix, links: Option<(&Graph, &Sketches)>) -> SegmentRecord {
+    let (graph, sketches) = links.unzip();
     SegmentRecord {
         name: NAME.to_owned(),
-        checksum: write(directory, NAME, matrix, graph).unwrap(),
+        checksum: write(directory, NAME, matrix, graph, sketches).unwrap(),
         items: matrix.ids.len() as u64,
         graph: graph.is_some(),
         ..SegmentRecord::default()
@@ -56,10 +61,10 @@ fn written(directory: &Path, matrix: &Matrix, graph: Option<&Graph>) -> SegmentR
 
 #[test]
 fn what_is_written_is_read() {
-    let (matrix, graph) = small();
+    let (matrix, graph, sketches) = small();
     let directory = tempfile::tempdir().unwrap();
-    for graph in [Some(&graph), None] {
-        let record = written(directory.path(), &matrix, graph);
+    for links in [Some((&graph, &sketches)), None] {
+        let record = written(directory.path(), &matrix, links);
         let segment = Segment::open(directory.path(), &record, 3).unwrap();
         assert_eq!(segment.ids(), matrix.ids);
         assert_eq!(segment.vectors(), matrix.vectors);
@@ -68,10 +73,15 @@ fn what_is_written_is_read() {
         assert_eq!((codes.dim, codes.codes, codes.scales), (3, truth.codes, truth.scales));
         assert_eq!((codes.mean, codes.error), (truth.mean, truth.error));
         assert!(segment.checksum_holds(&record));
-        let Some(graph) = graph else {
-            assert!(segment.graph().is_none());
+        let Some((graph, sketches)) = links else {
+            assert!(segment.graph().is_none() && segment.sketches().is_none());
             continue;
         };
+        let (read, truth) = (segment.sketches().unwrap(), sketches.view());
+        assert_eq!(
+            (read.dim, read.queries, read.sketches),
+            (3, truth.queries, truth.sketches)
+        );
         let view = segment.graph().unwrap();
         assert_eq!((view.entry, view.stride, view.upper_stride), (3, 2, 1));
         assert_eq!(view.level0, graph.level0);
@@ -88,10 +98,10 @@ fn what_is_written_is_read() {
 /// `GOLDEN=write` writes the file anew, for a new version of the format.
 #[test]
 fn the_format_is_as_it_was() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/segment-v2.seg");
-    let (matrix, graph) = small();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/segment-v3.seg");
+    let (matrix, graph, sketches) = small();
     let directory = tempfile::tempdir().unwrap();
-    written(directory.path(), &matrix, Some(&graph));
+    written(directory.path(), &matrix, Some((&graph, &sketches)));
     let bytes = fs::read(directory.path().join(NAME)).unwrap();
     if std::env::var_os("GOLDEN").is_some_and(|value| value == "write") {
         fs::write(&golden, &bytes).unwrap();
@@ -105,9 +115,9 @@ fn the_format_is_as_it_was() {
 
 #[test]
 fn a_flipped_byte_is_noticed_wherever_it_is() {
-    let (matrix, graph) = small();
+    let (matrix, graph, sketches) = small();
     let directory = tempfile::tempdir().unwrap();
-    let record = written(directory.path(), &matrix, Some(&graph));
+    let record = written(directory.path(), &matrix, Some((&graph, &sketches)));
     let path = directory.path().join(NAME);
     let good = fs::read(&path).unwrap();
     // Between the checksums of the blocks and the body there are only zeros.
@@ -143,7 +153,7 @@ fn damage_is_located_by_block() {
 
 #[test]
 fn files_of_another_version_are_refused() {
-    let (matrix, _) = small();
+    let (matrix, ..) = small();
     let directory = tempfile::tempdir().unwrap();
     let record = written(directory.path(), &matrix, None);
     let path = directory.path().join(NAME);
@@ -151,5 +161,5 @@ fn files_of_another_version_are_refused() {
     bytes[40] = 1;
     fs::write(&path, &bytes).unwrap();
     let problem = Segment::open(directory.path(), &record, 3).err().unwrap();
-    assert_eq!(problem, "segment version 1, known is 2");
+    assert_eq!(problem, "segment version 1, known is 3");
 }

@@ -9,20 +9,27 @@ use crate::error::{self, IndexError};
 use crate::graph::{Graph, MAX_ROWS};
 use crate::matrix::Matrix;
 use crate::quantize::Codes;
+use crate::sketch::Sketches;
 
 /// Bytes of a large page. What is written in whole large pages, Linux keeps in such pages (ext4 and XFS), and maps so.
 const LARGE_PAGE: usize = 2 << 20;
 
-/// Writes `matrix`, its codes, and perhaps a graph over it to `directory/name`, and returns the checksum that the
+/// Writes `matrix`, its codes, and perhaps a graph over it and sketches for walks of it to `directory/name`, and returns the checksum that the
 /// file's header states. The file is on the disk, complete, before it has its name.
 ///
 /// # Errors
 /// When a file operation fails; a file under the temporary name may be left, which the next writer removes.
 /// [`IndexError::Graph`] when the space is too large, or there is no memory for the codes.
-pub(crate) fn write(directory: &Path, name: &str, matrix: &Matrix, graph: Option<&Graph>) -> error::Result<[u8; 32]> {
+pub(crate) fn write(
+    directory: &Path,
+    name: &str,
+    matrix: &Matrix,
+    graph: Option<&Graph>,
+    sketches: Option<&Sketches>,
+) -> error::Result<[u8; 32]> {
     fs::create_dir_all(directory).map_err(IndexError::io(directory))?;
     let temporary = directory.join(format!("{name}.tmp"));
-    let checksum = write_file(&temporary, matrix, graph)?;
+    let checksum = write_file(&temporary, matrix, graph, sketches)?;
     let path = directory.join(name);
     fs::rename(&temporary, &path).map_err(IndexError::io(&path))?;
     sync_directory(directory)?;
@@ -39,7 +46,12 @@ fn sync_directory(directory: &Path) -> error::Result<()> {
     Ok(())
 }
 
-fn write_file(path: &Path, matrix: &Matrix, graph: Option<&Graph>) -> error::Result<[u8; 32]> {
+fn write_file(
+    path: &Path,
+    matrix: &Matrix,
+    graph: Option<&Graph>,
+    sketches: Option<&Sketches>,
+) -> error::Result<[u8; 32]> {
     let too_large = || IndexError::Graph {
         reason: "the space is too large for one segment".to_owned(),
     };
@@ -51,12 +63,15 @@ fn write_file(path: &Path, matrix: &Matrix, graph: Option<&Graph>) -> error::Res
         dim: u32::try_from(matrix.dim).map_err(|_| too_large())?,
         count: matrix.ids.len() as u64,
         error: codes.view().error,
+        sketches: sketches.is_some(),
         graph: graph.map(Graph::header),
     };
     let layout = Layout::new(&header).ok_or_else(too_large)?;
     let io = |error| IndexError::io(path)(error);
     let mut body = Body::new(File::create(path).map_err(io)?, &layout).map_err(io)?;
-    body.write_sections(&layout, matrix, &codes, graph).map_err(io)?;
+    body.write_rows(&layout, matrix, &codes).map_err(io)?;
+    body.write_links(&layout, graph, sketches).map_err(io)?;
+    body.write_vectors(&layout, matrix).map_err(io)?;
     let (mut file, blocks) = body.finish().map_err(io)?;
 
     let mut head = header.encode();
@@ -98,7 +113,7 @@ impl Body {
         })
     }
 
-    fn write_sections(&mut self, layout: &Layout, matrix: &Matrix, codes: &Codes, graph: Option<&Graph>) -> Result<()> {
+    fn write_rows(&mut self, layout: &Layout, matrix: &Matrix, codes: &Codes) -> Result<()> {
         let codes = codes.view();
         self.put_all(&matrix.ids, |id| id.to_le_bytes())?;
         self.pad_to(layout.mean.start)?;
@@ -106,7 +121,17 @@ impl Body {
         self.pad_to(layout.scales.start)?;
         self.put_all(codes.scales, |value| value.to_le_bytes())?;
         self.pad_to(layout.codes.start)?;
-        self.put(bytemuck::cast_slice(codes.codes))?;
+        self.put(bytemuck::cast_slice(codes.codes))
+    }
+
+    fn write_links(&mut self, layout: &Layout, graph: Option<&Graph>, sketches: Option<&Sketches>) -> Result<()> {
+        self.pad_to(layout.directions.start)?;
+        if let Some(sketches) = sketches {
+            let sketches = sketches.view();
+            self.put_all(sketches.queries, |value| value.to_le_bytes())?;
+            self.pad_to(layout.sketches.start)?;
+            self.put(sketches.sketches.as_flattened())?;
+        }
         self.pad_to(layout.level0.start)?;
         if let Some(graph) = graph {
             self.put_all(&graph.level0, |row| row.to_le_bytes())?;
@@ -119,6 +144,10 @@ impl Body {
                 self.put_all(&level.neighbours, |row| row.to_le_bytes())?;
             }
         }
+        Ok(())
+    }
+
+    fn write_vectors(&mut self, layout: &Layout, matrix: &Matrix) -> Result<()> {
         self.pad_to(layout.vectors.start)?;
         self.put_all(&matrix.vectors, |value| value.to_le_bytes())?;
         self.pad_to(layout.len())

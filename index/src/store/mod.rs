@@ -158,13 +158,6 @@ impl Store {
         }
         retry(|| {
             let path = dir.join(DATABASE);
-            let present = list_families(&path)?;
-            if let Some(missing) = Cf::ALL.iter().find(|cf| !present.iter().any(|name| name == cf.name())) {
-                return Err(IndexError::corrupt(
-                    "database",
-                    format_args!("no column family `{}`", missing.name()),
-                ));
-            }
             let temp = std::env::temp_dir();
             let logs = tempfile::Builder::new()
                 .prefix("clipdex-reader-")
@@ -172,8 +165,8 @@ impl Store {
                 .map_err(IndexError::io(&temp))?;
             let families = options::column_families();
             let logs_path = logs.path().to_owned();
-            let db = DB::open_cf_descriptors_as_secondary(&options::database(), path, logs_path, families)
-                .map_err(database_error("open"))?;
+            let db = DB::open_cf_descriptors_as_secondary(&options::reader(), &path, &logs_path, families)
+                .map_err(|error| missing_family(&path).unwrap_or_else(|| database_error("open")(error)))?;
             let store = Self { db, _own: Some(logs) };
             store.check_format()?.map(|_| store).ok_or_else(not_found)
         })
@@ -288,6 +281,16 @@ impl Store {
 
 fn list_families(path: &Path) -> Result<Vec<String>> {
     DB::list_cf(&Options::default(), path).map_err(database_error("open"))
+}
+
+/// Why a database cannot be opened whose column families are not all there.
+fn missing_family(path: &Path) -> Option<IndexError> {
+    let present = list_families(path).ok()?;
+    let missing = Cf::ALL
+        .iter()
+        .find(|cf| !present.iter().any(|name| name == cf.name()))?;
+    let detail = format_args!("no column family `{}`", missing.name());
+    Some(IndexError::corrupt("database", detail))
 }
 
 /// For `map_err`: what was being done when RocksDB failed.

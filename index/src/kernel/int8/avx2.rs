@@ -4,6 +4,7 @@ use std::arch::x86_64::*;
 
 use super::{Int8, Work};
 use crate::kernel::LINE;
+use crate::kernel::sketch::{LineQuery, STRONG};
 
 /// Sums that do not wait for one another.
 const SUMS: usize = 4;
@@ -40,7 +41,7 @@ impl Int8 for Avx2 {
                     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(codes, values));
                 }
             }
-            total(sums)
+            total(sum_of(sums))
         }
     }
 
@@ -60,8 +61,41 @@ impl Int8 for Avx2 {
                     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
                 }
             }
-            total(sums)
+            total(sum_of(sums))
         }
+    }
+
+    #[inline(always)]
+    unsafe fn line(query: &LineQuery, line: &[u8; LINE]) -> i32 {
+        unsafe { product(query, line) }
+    }
+}
+
+/// Weak values are multiplied as bytes: the sum of six products, which is what a lane of 16 bits gets, fits it.
+///
+/// # Safety
+/// The processor must have AVX2.
+#[inline(always)]
+pub(super) unsafe fn product(query: &LineQuery, line: &[u8; LINE]) -> i32 {
+    // SAFETY: the caller's promise, and all that is read is within a line, or within the query's values.
+    unsafe {
+        let (line, weak) = (line.as_ptr(), query.weak.as_ptr());
+        let strong = _mm256_cvtepi8_epi16(_mm_loadu_si128(line.cast()));
+        let strong = _mm256_madd_epi16(strong, _mm256_loadu_si256(query.strong.as_ptr().cast()));
+
+        let low_half = _mm256_set1_epi8(15);
+        let first = _mm256_loadu_si256(line.add(STRONG).cast());
+        let last = _mm_loadu_si128(line.add(STRONG + 32).cast());
+        let low = _mm256_and_si256(first, low_half);
+        let high = _mm256_and_si256(_mm256_srli_epi16::<4>(first), low_half);
+        let last = _mm256_and_si256(_mm256_set_m128i(_mm_srli_epi16::<4>(last), last), low_half);
+        let low = _mm256_maddubs_epi16(low, _mm256_loadu_si256(weak.cast()));
+        let high = _mm256_maddubs_epi16(high, _mm256_loadu_si256(weak.add(32).cast()));
+        let last = _mm256_maddubs_epi16(last, _mm256_loadu_si256(weak.add(64).cast()));
+        let pairs = _mm256_add_epi16(_mm256_add_epi16(low, high), last);
+        let weak = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+        let weak = _mm256_sll_epi32(weak, _mm_cvtsi32_si128(query.shift.cast_signed()));
+        total(_mm256_add_epi32(strong, weak))
     }
 }
 
@@ -97,7 +131,7 @@ impl Int8 for AvxVnni {
                     *sum = _mm256_dpwssd_avx_epi32(*sum, codes, values);
                 }
             }
-            total(sums)
+            total(sum_of(sums))
         }
     }
 
@@ -113,19 +147,31 @@ impl Int8 for AvxVnni {
                     *sum = _mm256_dpbusd_avx_epi32(*sum, _mm256_abs_epi8(a), b);
                 }
             }
-            total(sums)
+            total(sum_of(sums))
         }
+    }
+
+    #[inline(always)]
+    unsafe fn line(query: &LineQuery, line: &[u8; LINE]) -> i32 {
+        unsafe { product(query, line) }
     }
 }
 
 /// # Safety
 /// The processor must have AVX2.
 #[inline(always)]
-unsafe fn total(sums: [__m256i; SUMS]) -> i32 {
+unsafe fn sum_of(sums: [__m256i; SUMS]) -> __m256i {
     let [first, second, third, fourth] = sums;
     // SAFETY: the caller's promise.
+    unsafe { _mm256_add_epi32(_mm256_add_epi32(first, second), _mm256_add_epi32(third, fourth)) }
+}
+
+/// # Safety
+/// The processor must have AVX2.
+#[inline(always)]
+unsafe fn total(sum: __m256i) -> i32 {
+    // SAFETY: the caller's promise.
     unsafe {
-        let sum = _mm256_add_epi32(_mm256_add_epi32(first, second), _mm256_add_epi32(third, fourth));
         let sum = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
         let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b01_00_11_10>(sum));
         _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32::<0b10_11_00_01>(sum)))

@@ -2,8 +2,9 @@
 
 use std::arch::x86_64::*;
 
-use super::{Int8, Work};
+use super::{Int8, Work, avx2};
 use crate::kernel::LINE;
+use crate::kernel::sketch::LineQuery;
 
 /// Both instruction sets below, which differ in how two products are added to a sum.
 macro_rules! avx512 {
@@ -49,6 +50,12 @@ macro_rules! avx512 {
                     }
                     _mm512_reduce_add_epi32(_mm512_add_epi32(even, odd))
                 }
+            }
+
+            /// A line is too short for wider registers.
+            #[inline(always)]
+            unsafe fn line(query: &LineQuery, line: &[u8; LINE]) -> i32 {
+                unsafe { avx2::product(query, line) }
             }
         }
     };

@@ -8,6 +8,9 @@
     reason = "functions that take pointers, compiled for detected instructions"
 )]
 
+use super::LINE;
+use super::sketch::LineQuery;
+
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -43,4 +46,13 @@ pub(super) trait Int8 {
     /// # Safety
     /// As of `query_row`.
     unsafe fn row_row(a: *const i8, b: *const i8, length: usize) -> i32;
+
+    /// The product of a query with a line.
+    ///
+    /// # Safety
+    /// The processor must have the instructions.
+    #[inline(always)]
+    unsafe fn line(query: &LineQuery, line: &[u8; LINE]) -> i32 {
+        query.product(line)
+    }
 }
