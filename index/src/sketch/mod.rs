@@ -105,7 +105,7 @@ impl Sketches {
         SketchesView {
             dim: self.dim,
             queries: &self.queries,
-            sketches: &bytemuck::cast_slice(&self.sketches[..self.rows * LINE]),
+            sketches: bytemuck::cast_slice(&self.sketches[..self.rows * LINE]),
         }
     }
 }
