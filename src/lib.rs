@@ -9,5 +9,6 @@ pub mod ingest;
 pub mod labels;
 pub mod library;
 pub mod media;
+pub mod perceptual;
 pub mod query;
 pub mod rgb;

@@ -11,6 +11,7 @@ use super::walk::Candidate;
 use crate::encoder::{ImageEncoder, Pixels};
 use crate::library::{FileState, PhotoRecord};
 use crate::media::{self, Limits};
+use crate::perceptual::PerceptualHash;
 
 /// Larger files are not photographs that the decoders could hold in memory.
 const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -76,6 +77,7 @@ impl Preparer<'_> {
                     format: info.format.to_string(),
                     width: info.width,
                     height: info.height,
+                    perceptual: Some(PerceptualHash::of(&photo.image)),
                 };
                 Ok(Content::Photo { hash, pixels, record })
             }
