@@ -12,5 +12,6 @@ mod keeping;
 mod labels;
 mod models;
 mod output;
+mod progress;
 mod sandbox;
 mod searching;

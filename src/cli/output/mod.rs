@@ -15,7 +15,7 @@ pub(super) use plain::{plain, plain_path, shown_path};
 pub(super) use predictions::{ImagePredictions, PredictionList};
 
 /// Version of the machine formats, in every document: it changes where a field changes its meaning or goes away.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 
 /// What to write. Without any of these: a table for people.
 #[derive(Args, Clone, Copy, Default)]
