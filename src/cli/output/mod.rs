@@ -1,5 +1,6 @@
 //! How results are written: for people, or in formats whose fields stay.
 
+mod duplicates;
 mod hits;
 mod plain;
 mod predictions;
@@ -10,6 +11,7 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 
+pub(super) use duplicates::DuplicateList;
 pub(super) use hits::{HitList, QueryText};
 pub(super) use plain::{plain, plain_path, shown_path};
 pub(super) use predictions::{ImagePredictions, PredictionList};
