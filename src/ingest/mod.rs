@@ -17,6 +17,7 @@ mod reembed;
 mod scope;
 mod session;
 mod walk;
+mod watch;
 
 use std::ops::AddAssign;
 use std::path::Path;
@@ -28,6 +29,7 @@ pub use error::IngestError;
 pub use options::Options;
 pub use reembed::{Reembedded, reembed_photos};
 pub use session::Ingest;
+pub use watch::{Changes, Watch};
 
 use crate::library::LibraryError;
 

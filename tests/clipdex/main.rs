@@ -18,3 +18,4 @@ mod output;
 mod progress;
 mod sandbox;
 mod searching;
+mod watching;

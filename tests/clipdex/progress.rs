@@ -71,7 +71,12 @@ fn batches_of_any_size_by_any_number_of_threads_come_to_the_same() {
         fs::remove_dir_all(sandbox.library()).unwrap();
     }
     assert!(exports.iter().all(|export| *export == exports[0]), "{exports:?}");
-    for wrong in [["--jobs", "0"], ["--batch-size", "0"], ["--max-pixels", "0"]] {
+    for wrong in [
+        ["--jobs", "0"],
+        ["--batch-size", "0"],
+        ["--max-pixels", "0"],
+        ["--watch", "--json"],
+    ] {
         let run = sandbox.run(["index", "photos"].iter().chain(&wrong));
         assert_eq!(run.code, Some(2), "{wrong:?}");
     }

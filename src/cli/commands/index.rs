@@ -1,6 +1,7 @@
 mod change;
 mod report;
 mod update;
+mod watch;
 
 use std::io::Write;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -55,6 +56,10 @@ pub(in crate::cli) struct IndexArgs {
     #[arg(long)]
     retry_failed: bool,
 
+    /// Go on with every change of the directories until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    watch: bool,
+
     /// Write the summary as one JSON document
     #[arg(long)]
     json: bool,
@@ -103,9 +108,11 @@ impl IndexArgs {
         if dirs.is_empty() {
             bail!("the library has no directories yet; name those of your photographs");
         }
+        let watch = self.watch.then(|| watch::begin(&dirs, writer.library().dir()));
         let updated = update(&mut writer, &dirs, &options, &reporter, |ingest, dir, progress| {
             ingest.update(dir, progress)
         })?;
+        drop(writer);
         if self.json {
             write_json(out, &updated.reports)?;
         } else {
@@ -114,7 +121,14 @@ impl IndexArgs {
         if interrupt.asked() {
             return Ok(interrupted(global));
         }
-        Ok(if updated.failed { Outcome::Failed } else { Outcome::Done })
+        match watch {
+            Some((watch, dirs)) if !updated.broken => {
+                out.flush()?;
+                watch::watch(global, watch, &dirs, &options, &reporter, out)
+            }
+            _ if updated.failed => Ok(Outcome::Failed),
+            _ => Ok(Outcome::Done),
+        }
     }
 
     fn options(&self) -> Options {

@@ -69,4 +69,9 @@ impl<'a> Reporter<'a> {
             complain(error);
         }
     }
+
+    /// A remark for people.
+    pub fn remark(&self, text: &str) {
+        self.global.remark(text);
+    }
 }

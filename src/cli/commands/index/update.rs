@@ -78,6 +78,17 @@ impl Report {
         writeln!(out, "{}: {}", shown_path(&self.dir), describe(&self.summary))?;
         Ok(())
     }
+
+    /// Whether anything is other than before.
+    pub fn has_changes(&self) -> bool {
+        let still = Summary {
+            unchanged: self.summary.unchanged,
+            failed_before: self.summary.failed_before,
+            interrupted: self.summary.interrupted,
+            ..Summary::default()
+        };
+        self.summary != still
+    }
 }
 
 fn describe(summary: &Summary) -> String {
