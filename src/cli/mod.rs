@@ -3,6 +3,7 @@
 //! Only this room prints, ends the process, and uses anyhow. Standard output holds results and nothing else.
 
 mod commands;
+mod events;
 mod interrupt;
 mod output;
 mod progress;
@@ -34,7 +35,7 @@ struct Cli {
 }
 
 /// What every command takes.
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct Global {
     /// Directory of the library [default: clipdex in the user's data directory]
     #[arg(long, global = true, value_name = "DIR", env = "CLIPDEX_LIBRARY")]

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clipdex_index::SealObserver;
@@ -38,6 +39,7 @@ pub(super) struct Watcher {
     bar: ProgressBar,
     quiet: bool,
     interrupt: Interrupt,
+    failed: AtomicU64,
 }
 
 impl Watcher {
@@ -47,6 +49,7 @@ impl Watcher {
             bar: bar(unit, quiet),
             quiet,
             interrupt: interrupt.clone(),
+            failed: AtomicU64::new(0),
         }
     }
 
@@ -80,6 +83,8 @@ impl Observer for Watcher {
     }
 
     fn failed(&self, path: &Path, reason: &str) {
+        let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
+        self.bar.set_message(format!("; {failed} failed"));
         if !self.quiet {
             self.bar
                 .suspend(|| eprintln!("clipdex: skipped '{}': {}", plain_path(path), plain(reason)));

@@ -55,6 +55,13 @@ pub enum IngestError {
     Encoder(#[from] EncoderError),
 }
 
+impl IngestError {
+    /// Whether the directory alone is to blame, so that a run can go on with others.
+    pub fn is_of_directory(&self) -> bool {
+        matches!(self, Self::Open { .. } | Self::NotADirectory(_) | Self::Emptied { .. })
+    }
+}
+
 impl From<clipdex_index::IndexError> for IngestError {
     fn from(error: clipdex_index::IndexError) -> Self {
         Self::Library(error.into())

@@ -1,21 +1,28 @@
 //! What a run has to do: the walk compared with what the library knows.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clipdex_index::{FailureRecord, FileRecord, Index};
+use clipdex_index::{FailureRecord, FileRecord, Index, ItemId, RootId};
 
 use super::IngestError;
 use super::scope::Scope;
 use super::walk::{Candidate, Walk};
 use crate::library::{FileState, bytes_to_path};
 
-/// What the library knows of the files in a scope, by absolute path.
+/// What the library knows of the files in a scope.
 pub(super) struct Known {
+    /// Under the root of the scope.
+    own: Catalogue,
+    /// Under older roots inside the scope.
+    nested: Catalogue,
+}
+
+/// Files by their absolute paths.
+#[derive(Default)]
+struct Catalogue {
     /// Files that name a photograph.
-    pub files: HashMap<PathBuf, FileRecord>,
-    /// Files of older roots inside the scope.
-    nested_files: HashMap<PathBuf, FileRecord>,
+    files: HashMap<PathBuf, FileRecord>,
     /// Files and directories that could not be read or decoded.
     failures: HashMap<PathBuf, FailureRecord>,
 }
@@ -23,34 +30,72 @@ pub(super) struct Known {
 impl Known {
     pub fn read(index: &Index, scope: &Scope) -> Result<Self, IngestError> {
         let mut known = Self {
-            files: HashMap::new(),
-            nested_files: HashMap::new(),
-            failures: HashMap::new(),
+            own: Catalogue::default(),
+            nested: Catalogue::default(),
         };
-        for entry in index.files(scope.root) {
-            let (relative, record) = entry?;
-            let path = scope.root_dir.join(bytes_to_path(&relative)?);
-            if path.starts_with(&scope.dir) {
-                known.files.insert(path, record);
-            }
-        }
+        known.own.add_files(index, scope.root, &scope.root_dir, &scope.dir)?;
         for (root, dir) in &scope.nested {
-            for entry in index.files(*root) {
-                let (relative, record) = entry?;
-                known.nested_files.insert(dir.join(bytes_to_path(&relative)?), record);
-            }
+            known.nested.add_files(index, *root, dir, dir)?;
         }
         for entry in index.failures() {
             let (root, relative, record) = entry?;
-            if root != scope.root {
-                continue;
-            }
-            let path = scope.root_dir.join(bytes_to_path(&relative)?);
+            let nested = scope.nested.iter().find(|(id, _)| *id == root);
+            let (catalogue, root_dir) = match nested {
+                Some((_, dir)) => (&mut known.nested, dir),
+                None if root == scope.root => (&mut known.own, &scope.root_dir),
+                None => continue,
+            };
+            let path = root_dir.join(bytes_to_path(&relative)?);
             if path.starts_with(&scope.dir) {
-                known.failures.insert(path, record);
+                catalogue.failures.insert(path, record);
             }
         }
         Ok(known)
+    }
+
+    /// What the library has of a file under the root of the scope.
+    pub fn file(&self, path: &Path) -> Option<&FileRecord> {
+        self.own.files.get(path)
+    }
+
+    /// Refuses where the scope, or an older root inside it, shows nothing and is known to have shown something.
+    pub fn check_emptied(&self, walk: &Walk, scope: &Scope) -> Result<(), IngestError> {
+        let older = scope.nested.iter().map(|(_, dir)| (dir, &self.nested));
+        for (dir, catalogue) in [(&scope.dir, &self.own)].into_iter().chain(older) {
+            let inside = |path: &Path| path.starts_with(dir);
+            let known = catalogue.files.keys().filter(|path| inside(path)).count();
+            if known > 0 && !walk.candidates.iter().any(|candidate| inside(&candidate.path)) {
+                let path = dir.clone();
+                return Err(IngestError::Emptied { path, known });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Catalogue {
+    /// Adds the files of a root that lie below `dir`.
+    fn add_files(&mut self, index: &Index, root: RootId, root_dir: &Path, dir: &Path) -> Result<(), IngestError> {
+        for entry in index.files(root) {
+            let (relative, record) = entry?;
+            let path = root_dir.join(bytes_to_path(&relative)?);
+            if path.starts_with(dir) {
+                self.files.insert(path, record);
+            }
+        }
+        Ok(())
+    }
+
+    /// The photograph of a file that is as it was.
+    fn unchanged(&self, candidate: &Candidate) -> Option<&FileRecord> {
+        let record = self.files.get(&candidate.path);
+        record.filter(|record| FileState::recorded(record) == candidate.state)
+    }
+
+    /// The failure of a file that is as it was, and will fail again.
+    fn still_fails(&self, candidate: &Candidate) -> Option<&FailureRecord> {
+        let record = self.failures.get(&candidate.path);
+        record.filter(|record| !record.transient && FileState::failed(record) == candidate.state)
     }
 }
 
@@ -61,90 +106,78 @@ pub(super) struct Plan {
     pub read: Vec<Candidate>,
     /// Files that move here from an older root as they are: unchanged ones, and those that the walk could not look at.
     pub carried: Vec<(PathBuf, FileRecord)>,
-    /// Files that the library knows and that are gone.
-    pub gone: HashSet<PathBuf>,
-    /// Failures of files that are gone.
-    pub mended: Vec<PathBuf>,
+    /// Failures that move here from an older root, of files that have not changed.
+    pub carried_failures: Vec<(PathBuf, FailureRecord)>,
+    /// What is to be forgotten in the end.
+    pub gone: Gone,
     /// Number of files that stay as they are.
     pub unchanged: u64,
     /// Number of files that failed before and have not changed since.
     pub failed_before: u64,
 }
 
+/// What is to be forgotten.
+#[derive(Default)]
+pub(super) struct Gone {
+    /// Files that the library knows and that are gone, each with its photograph.
+    pub files: Vec<(PathBuf, ItemId)>,
+    /// The same of files under older roots.
+    pub nested: Vec<(PathBuf, ItemId)>,
+    /// Failures of files that are gone, or well again.
+    pub failures: Vec<PathBuf>,
+}
+
 impl Plan {
-    pub fn new(walk: &Walk, known: &Known) -> Self {
+    pub fn new(walk: &Walk, known: &Known, retry_failed: bool) -> Self {
         let mut plan = Self::default();
         let mut seen = HashSet::new();
         for candidate in &walk.candidates {
-            seen.insert(&candidate.path);
-            plan.add(candidate, known);
+            seen.insert(candidate.path.as_path());
+            plan.add(candidate, known, retry_failed);
         }
-        let unseen = |path: &PathBuf| !seen.contains(path) && !walk.covers(path);
-        let hidden = known.nested_files.iter().filter(|(path, _)| unseen(path));
-        plan.carried
-            .extend(hidden.map(|(path, record)| (path.clone(), record.clone())));
-        let is_gone = |path: &PathBuf| !seen.contains(path) && walk.covers(path);
-        plan.gone = known.files.keys().filter(|path| is_gone(path)).cloned().collect();
-        plan.mended = known.failures.keys().filter(|path| is_gone(path)).cloned().collect();
+        let is_gone = |path: &Path| !seen.contains(path) && walk.covers(path);
+        for (path, record) in &known.own.files {
+            if is_gone(path) {
+                plan.gone.files.push((path.clone(), record.item));
+            }
+        }
+        for path in known.own.failures.keys() {
+            if is_gone(path) {
+                plan.gone.failures.push(path.clone());
+            }
+        }
+        for (path, record) in &known.nested.files {
+            if is_gone(path) {
+                plan.gone.nested.push((path.clone(), record.item));
+            } else if !seen.contains(path.as_path()) {
+                plan.carried.push((path.clone(), record.clone()));
+            }
+        }
         plan
     }
 
-    fn add(&mut self, candidate: &Candidate, known: &Known) {
+    fn add(&mut self, candidate: &Candidate, known: &Known, retry_failed: bool) {
+        let Known { own, nested } = known;
         let path = &candidate.path;
-        let failure = known.failures.get(path);
-        if known
-            .files
-            .get(path)
-            .is_some_and(|record| FileState::recorded(record) == candidate.state)
-        {
+        if own.unchanged(candidate).is_some() {
             self.unchanged += 1;
-        } else if failure.is_some_and(|failure| !failure.transient && failed_state(failure) == candidate.state) {
-            self.failed_before += 1;
-        } else if let Some(record) = known
-            .nested_files
-            .get(path)
-            .filter(|record| FileState::recorded(record) == candidate.state)
-        {
+            if own.failures.contains_key(path) {
+                self.gone.failures.push(path.clone());
+            }
+        } else if let Some(record) = nested.unchanged(candidate) {
             self.carried.push((path.clone(), record.clone()));
+        } else if retry_failed {
+            self.read.push(candidate.clone());
+        } else if own.still_fails(candidate).is_some() {
+            self.failed_before += 1;
+        } else if let Some(failure) = nested.still_fails(candidate) {
+            self.failed_before += 1;
+            self.carried_failures.push((path.clone(), failure.clone()));
         } else {
             self.read.push(candidate.clone());
         }
     }
 }
 
-fn failed_state(failure: &FailureRecord) -> FileState {
-    FileState {
-        size: failure.size,
-        mtime_ns: failure.mtime_ns,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use clipdex_index::SpaceId;
-
-    use super::*;
-
-    #[test]
-    fn what_an_older_root_has_in_a_place_that_cannot_be_read_moves_along() {
-        let record = FileRecord {
-            space: SpaceId(0),
-            item: 1,
-            size: 10,
-            mtime_ns: 20,
-            hash: [3; 32],
-        };
-        let files = ["/photos/old/locked/a.jpg", "/photos/old/gone.jpg"].map(|path| (path.into(), record.clone()));
-        let known = Known {
-            files: HashMap::new(),
-            nested_files: files.into(),
-            failures: HashMap::new(),
-        };
-        let walk = Walk {
-            unreadable: vec![("/photos/old/locked".into(), "permission denied".into())],
-            ..Walk::default()
-        };
-        let plan = Plan::new(&walk, &known);
-        assert_eq!(plan.carried, [("/photos/old/locked/a.jpg".into(), record)]);
-    }
-}
+mod tests;

@@ -3,15 +3,17 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clipdex_index::{Item, RootId, Space};
 
-use super::pipeline::in_batches;
-use super::prepare::read;
-use super::{IngestError, Observer, Options, Sealing, was_cancelled};
-use crate::encoder::{ImageEncoder, Pixels};
+use super::decode::Decoder;
+use super::gate::Gate;
+use super::pipeline;
+use super::read::read;
+use super::{IngestError, Observer, Options, READ_AHEAD_BYTES, Sealing, was_cancelled};
+use crate::encoder::{Embeddings, ImageEncoder, Pixels};
 use crate::library::{Library, LibraryError, ModelChange};
-use crate::media;
 
 /// What became of the photographs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,18 +45,23 @@ pub fn reembed_photos(
     if !work.is_empty() {
         let encoder = change.model().image_encoder()?;
         let source = Source::new(change.library(), successor.old, encoder.as_ref(), options)?;
-        let prepare = |item: &Item| source.prepare(item);
-        in_batches(&work, options, observer, prepare, |photos| {
-            for Photo { content, .. } in photos {
-                if let Content::Unreadable { file, error } = content {
-                    observer.failed(file, &error.to_string());
-                    unread.get_or_insert_with(|| (0, file.clone())).0 += 1;
+        pipeline::run(
+            &work,
+            options,
+            observer,
+            |item| item,
+            |item| source.prepare(item),
+            |photos| embed(photos, encoder.as_ref()),
+            |batch| {
+                batch.commit(change, &successor.new)?;
+                for (file, error) in batch.unreadable {
+                    observer.failed(&file, &error.to_string());
+                    unread.get_or_insert((0, file)).0 += 1;
                 }
-            }
-            commit(change, &successor.new, photos, encoder.as_ref())?;
-            observer.committed(photos.len());
-            Ok(())
-        })?;
+                observer.committed(batch.photos);
+                Ok(())
+            },
+        )?;
     }
     let mut interrupted = observer.cancelled();
     match unread {
@@ -84,8 +91,8 @@ fn check_roots(library: &Library) -> Result<(), IngestError> {
 }
 
 /// A photograph of the library, and what its files hold now.
-struct Photo {
-    item: Item,
+struct Photo<'a> {
+    item: &'a Item,
     content: Content,
 }
 
@@ -99,13 +106,20 @@ enum Content {
     },
 }
 
+impl pipeline::Prepared for Photo<'_> {
+    fn is_embedded(&self) -> bool {
+        matches!(self.content, Content::Pixels(_))
+    }
+}
+
 /// Finds photographs again.
 struct Source<'a> {
     library: Library,
     roots: Vec<(RootId, PathBuf)>,
     images: Space,
     encoder: &'a dyn ImageEncoder,
-    options: &'a Options,
+    decoder: Decoder,
+    reading: Arc<Gate>,
 }
 
 impl<'a> Source<'a> {
@@ -113,27 +127,31 @@ impl<'a> Source<'a> {
         library: &Library,
         images: Space,
         encoder: &'a dyn ImageEncoder,
-        options: &'a Options,
+        options: &Options,
     ) -> Result<Self, LibraryError> {
         Ok(Self {
             library: library.clone(),
             roots: library.roots()?,
             images,
             encoder,
-            options,
+            decoder: Decoder::new(options),
+            reading: Gate::new(READ_AHEAD_BYTES),
         })
     }
 
-    fn prepare(&self, item: &Item) -> Result<Photo, IngestError> {
+    fn prepare<'i>(&self, item: &'i Item) -> Result<Photo<'i>, IngestError> {
         let mut content = Content::Changed;
         for file in self.library.files_of(&self.roots, &self.images, item.id)? {
-            match read(&file) {
+            match read(&file, &self.reading) {
                 Err(error) => content = Content::Unreadable { file, error },
-                Ok((_, bytes)) if blake3::hash(&bytes).as_bytes().as_slice() != item.key => {}
+                Ok(found) if blake3::hash(&found.bytes).as_bytes().as_slice() != item.key => {}
                 // What was decoded once can be decoded again, but for limits that are tighter now.
-                Ok((_, bytes)) => match media::decode(&bytes, &self.options.limits) {
-                    Ok(photo) => {
-                        content = Content::Pixels(self.encoder.preprocess(&photo.image)?);
+                Ok(found) => match self
+                    .decoder
+                    .decode(&found.bytes, |photo| self.encoder.preprocess(&photo.image))
+                {
+                    Ok(pixels) => {
+                        content = Content::Pixels(pixels?);
                         break;
                     }
                     Err(error) => {
@@ -143,28 +161,49 @@ impl<'a> Source<'a> {
                 },
             }
         }
-        let item = item.clone();
         Ok(Photo { item, content })
     }
 }
 
-/// Embeds and commits what could be read, all or nothing.
-fn commit(
-    change: &mut ModelChange,
-    space: &Space,
-    photos: &[Photo],
-    encoder: &dyn ImageEncoder,
-) -> Result<(), IngestError> {
-    let readable = photos.iter().filter_map(|photo| match &photo.content {
-        Content::Pixels(pixels) => Some((&photo.item, pixels)),
-        _ => None,
-    });
-    let (items, pixels): (Vec<_>, Vec<_>) = readable.unzip();
-    let embeddings = encoder.embed(&pixels)?;
-    let mut batch = change.index_mut().batch();
-    for (item, vector) in items.into_iter().zip(embeddings.rows()) {
-        batch.upsert(space, &item.key, vector, &item.payload)?;
+/// Photographs that are committed together.
+struct Batch<'a> {
+    /// All, those among them that cannot be embedded.
+    photos: usize,
+    items: Vec<&'a Item>,
+    /// The items' vectors, in their order.
+    embeddings: Embeddings,
+    unreadable: Vec<(PathBuf, io::Error)>,
+}
+
+fn embed<'a>(photos: Vec<Photo<'a>>, encoder: &dyn ImageEncoder) -> Result<Batch<'a>, IngestError> {
+    let count = photos.len();
+    let (mut items, mut pixels, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    for Photo { item, content } in photos {
+        match content {
+            Content::Pixels(of_item) => {
+                items.push(item);
+                pixels.push(of_item);
+            }
+            Content::Unreadable { file, error } => unreadable.push((file, error)),
+            Content::Changed => {}
+        }
     }
-    batch.commit()?;
-    Ok(())
+    Ok(Batch {
+        photos: count,
+        items,
+        embeddings: encoder.embed(&pixels.iter().collect::<Vec<_>>())?,
+        unreadable,
+    })
+}
+
+impl Batch<'_> {
+    /// Commits what could be read, all or nothing.
+    fn commit(&self, change: &mut ModelChange, space: &Space) -> Result<(), IngestError> {
+        let mut batch = change.index_mut().batch();
+        for (item, vector) in self.items.iter().zip(self.embeddings.rows()) {
+            batch.upsert(space, &item.key, vector, &item.payload)?;
+        }
+        batch.commit()?;
+        Ok(())
+    }
 }

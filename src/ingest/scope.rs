@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clipdex_index::RootId;
 
 use super::IngestError;
-use crate::library::{LibraryError, LibraryWriter, path_to_bytes};
+use crate::library::{Library, LibraryError, LibraryWriter, bytes_to_path, path_to_bytes};
 
 /// The directory of a run, and the root that its files are stored under.
 pub(super) struct Scope {
@@ -17,6 +17,8 @@ pub(super) struct Scope {
     pub root: RootId,
     /// Where the root is.
     pub root_dir: PathBuf,
+    /// Whether that root was noted just now.
+    pub is_new: bool,
     /// Older roots inside this one: their files move to it.
     pub nested: Vec<(RootId, PathBuf)>,
 }
@@ -41,10 +43,18 @@ impl Scope {
                 let lost = std::path::absolute(dir).map_err(open_error)?;
                 match holder_of(&lost) {
                     Some(holder) if prune => (lost, false, Some(holder)),
-                    _ => return Err(open_error(error)),
+                    Some((root, root_dir)) => {
+                        let inside = lost.strip_prefix(&root_dir).unwrap_or(&lost);
+                        return Err(match known_below(writer.library(), root, inside)? {
+                            0 => open_error(error),
+                            known => IngestError::Emptied { path: lost, known },
+                        });
+                    }
+                    None => return Err(open_error(error)),
                 }
             }
         };
+        let is_new = holder.is_none();
         let (root, root_dir) = match holder {
             Some(holder) => holder,
             None => (writer.add_root(&dir)?, dir.clone()),
@@ -58,6 +68,7 @@ impl Scope {
             present,
             root,
             root_dir,
+            is_new,
             nested,
         })
     }
@@ -66,4 +77,14 @@ impl Scope {
     pub fn relative(&self, file: &Path) -> Result<Vec<u8>, LibraryError> {
         path_to_bytes(file.strip_prefix(&self.root_dir).unwrap_or(file))
     }
+}
+
+/// Number of files that the library has of a root below a directory of it, which is relative to the root.
+fn known_below(library: &Library, root: RootId, dir: &Path) -> Result<usize, IngestError> {
+    let mut known = 0;
+    for file in library.index().files(root) {
+        let (relative, _) = file?;
+        known += usize::from(bytes_to_path(&relative)?.starts_with(dir));
+    }
+    Ok(known)
 }

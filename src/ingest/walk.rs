@@ -9,7 +9,7 @@ use crate::library::FileState;
 use crate::media;
 
 /// Name of the files that say, in gitignore's syntax, what not to index.
-const IGNORE_FILE: &str = ".clipdexignore";
+pub(super) const IGNORE_FILE: &str = ".clipdexignore";
 
 /// A file that may be a photograph.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 use std::fs::Metadata;
 use std::time::UNIX_EPOCH;
 
-use clipdex_index::FileRecord;
+use clipdex_index::{FailureRecord, FileRecord};
 
 /// Size and modification time: as long as both stay, a file is not read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,14 @@ impl FileState {
 
     /// As the file was when it was indexed.
     pub fn recorded(record: &FileRecord) -> Self {
+        Self {
+            size: record.size,
+            mtime_ns: record.mtime_ns,
+        }
+    }
+
+    /// As the file was when it could not be used.
+    pub fn failed(record: &FailureRecord) -> Self {
         Self {
             size: record.size,
             mtime_ns: record.mtime_ns,

@@ -1,7 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use super::record::Record;
+use super::LibraryError;
+use super::record::{Record, body_of};
 use crate::encoder::Model;
+use crate::perceptual::PerceptualHash;
 
 /// The space of photographs as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +34,34 @@ pub struct PhotoRecord {
     pub width: u32,
     /// Height in pixels, upright.
     pub height: u32,
+    /// What it looks like from afar; none where it was indexed before that was kept.
+    pub perceptual: Option<PerceptualHash>,
+}
+
+/// A photograph's record of version 1.
+#[derive(Deserialize)]
+struct PhotoRecord1 {
+    format: String,
+    width: u32,
+    height: u32,
 }
 
 impl Record for PhotoRecord {
     const WHAT: &'static str = "photograph";
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
+
+    fn decode_older(version: u8, body: &[u8]) -> Result<Self, LibraryError> {
+        if version != 1 {
+            return Err(LibraryError::Record(Self::WHAT));
+        }
+        let PhotoRecord1 { format, width, height } = body_of(Self::WHAT, body)?;
+        Ok(Self {
+            format,
+            width,
+            height,
+            perceptual: None,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -48,6 +73,7 @@ mod tests {
             format: "jpeg".into(),
             width: 4000,
             height: 3000,
+            perceptual: Some(PerceptualHash(300)),
         }
     }
 
@@ -58,11 +84,19 @@ mod tests {
 
     #[test]
     fn the_layout_stays() {
-        assert_eq!(photo().encode().unwrap(), b"\x01\x04jpeg\xa0\x1f\xb8\x17");
+        assert_eq!(photo().encode().unwrap(), b"\x02\x04jpeg\xa0\x1f\xb8\x17\x01\xac\x02");
         let images = ImagesRecord {
             model: "starter".into(),
         };
         assert_eq!(images.encode().unwrap(), b"\x01\x07starter");
+    }
+
+    #[test]
+    fn records_of_version_1_have_no_perceptual_hash() {
+        let older = PhotoRecord::decode(b"\x01\x04jpeg\xa0\x1f\xb8\x17").unwrap();
+        let perceptual = None;
+        assert_eq!(older, PhotoRecord { perceptual, ..photo() });
+        assert!(PhotoRecord::decode(b"\x00\x04jpeg\xa0\x1f\xb8\x17").is_err());
     }
 
     #[test]
@@ -72,7 +106,7 @@ mod tests {
             assert!(PhotoRecord::decode(&bytes[..end]).is_err());
         }
         let mut newer = bytes.clone();
-        newer[0] = 2;
+        newer[0] = 3;
         assert!(PhotoRecord::decode(&newer).is_err());
         let mut longer = bytes;
         longer.push(0);

@@ -14,14 +14,23 @@ pub(crate) trait Record: Serialize + DeserializeOwned {
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, LibraryError> {
-        let damaged = || LibraryError::Record(Self::WHAT);
-        let (&version, body) = bytes.split_first().ok_or_else(damaged)?;
-        if version != Self::VERSION {
-            return Err(damaged());
+        match bytes.split_first() {
+            Some((version, body)) if *version == Self::VERSION => body_of(Self::WHAT, body),
+            Some((version, body)) => Self::decode_older(*version, body),
+            None => Err(LibraryError::Record(Self::WHAT)),
         }
-        match postcard::take_from_bytes(body) {
-            Ok((record, [])) => Ok(record),
-            _ => Err(damaged()),
-        }
+    }
+
+    /// The record as it was in an older layout, where there is one.
+    fn decode_older(_version: u8, _body: &[u8]) -> Result<Self, LibraryError> {
+        Err(LibraryError::Record(Self::WHAT))
+    }
+}
+
+/// The fields behind the version byte, which use all of it.
+pub(super) fn body_of<T: DeserializeOwned>(what: &'static str, body: &[u8]) -> Result<T, LibraryError> {
+    match postcard::take_from_bytes(body) {
+        Ok((fields, [])) => Ok(fields),
+        _ => Err(LibraryError::Record(what)),
     }
 }

@@ -3,14 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod changing;
+mod duplicates;
 mod durability;
 mod encoding;
 mod hostile;
 mod hub;
 mod incremental;
 mod keeping;
+mod kills;
 mod labels;
 mod models;
+mod obstacles;
 mod output;
+mod progress;
 mod sandbox;
 mod searching;
+mod watching;

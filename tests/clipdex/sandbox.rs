@@ -1,6 +1,7 @@
 //! A place of its own for each test: photographs, a library, and the program.
 
 use std::fs;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -114,6 +115,23 @@ impl From<Output> for Run {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// A small PNG of its own for each number, made of a few colours.
+pub fn picture(number: u64) -> Vec<u8> {
+    let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        // Marsaglia's xorshift.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    let colours: [[u8; 3]; 16] = std::array::from_fn(|_| std::array::from_fn(|_| next()));
+    let image = image::RgbImage::from_fn(32, 32, |x, y| image::Rgb(colours[(x / 8 + y / 8 * 4) as usize]));
+    let mut png = Cursor::new(Vec::new());
+    image.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    png.into_inner()
 }
 
 /// A photograph that the project ships.

@@ -115,7 +115,9 @@ impl ExportArgs {
 }
 
 fn photo(space: &Space, payload: &[u8]) -> Option<PhotoRow> {
-    let PhotoRecord { format, width, height } = PhotoRecord::decode(payload).ok().filter(|_| space.name == "images")?;
+    let PhotoRecord {
+        format, width, height, ..
+    } = PhotoRecord::decode(payload).ok().filter(|_| space.name == "images")?;
     Some(PhotoRow { format, width, height })
 }
 

@@ -1,27 +1,32 @@
 mod change;
+mod report;
+mod update;
+mod watch;
 
 use std::io::Write;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use serde::Serialize;
 
+use crate::cli::events::Event;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{PathField, shown_path, write_json};
-use crate::cli::progress::Watcher;
-use crate::cli::{Global, Outcome, complain};
-use crate::ingest::{IngestError, Options, Summary, ingest};
+use crate::cli::output::write_json;
+use crate::cli::{Global, Outcome, is_broken_pipe};
+use crate::ingest::Options;
 use crate::library::LibraryWriter;
+use crate::media::Limits;
 use change::change_model;
+use report::Reporter;
+use update::update;
 
 /// Index directories of photographs, or bring the library up to date with them
 ///
 /// Looks into directories recursively. Hidden files are left out, and so is what a .clipdexignore file names (in the
 /// syntax of .gitignore); symbolic links are not followed. A second run reads only what is new or changed, forgets what
 /// is gone, and knows a renamed file by its content. A photograph that cannot be decoded does not end the run: `clipdex
-/// status --failures` lists them. Ctrl-C keeps all that was committed.
+/// status --failures` lists them, and they are tried again when they change. Ctrl-C keeps all that was committed.
 ///
 /// With --model, a library that was made with another model changes to this one first: all photographs and labels are
 /// embedded anew, while searches go on with what is there, and the library switches when everything is done.
@@ -31,37 +36,67 @@ pub(in crate::cli) struct IndexArgs {
     #[arg(value_name = "DIR")]
     dirs: Vec<PathBuf>,
 
-    /// Threads that read and decode [default: one a core]
+    /// Threads that decode [default: one a core]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+
+    /// Photographs that are embedded and committed together, at most [default: 32]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<NonZeroUsize>,
+
+    /// Largest photograph to decode, in pixels: width times height [default: 200000000]
+    #[arg(long, value_name = "N")]
+    max_pixels: Option<NonZeroU64>,
 
     /// Forget the photographs of a directory that has become empty or is gone
     #[arg(long)]
     prune: bool,
 
+    /// Try files again that could not be used before, although they have not changed
+    #[arg(long)]
+    retry_failed: bool,
+
+    /// Go on with every change of the directories until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    watch: bool,
+
     /// Write the summary as one JSON document
     #[arg(long)]
     json: bool,
-}
 
-#[derive(Serialize)]
-struct Report {
-    #[serde(flatten)]
-    dir: PathField,
-    #[serde(flatten)]
-    summary: Summary,
+    /// Progress and errors for programs, on standard error: a JSON object a line
+    #[arg(long)]
+    json_progress: bool,
 }
 
 impl IndexArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
+        if !self.json_progress {
+            return self.index(global, out);
+        }
+        let quiet = Global {
+            quiet: true,
+            ..global.clone()
+        };
+        match self.index(&quiet, out) {
+            Err(error) if !is_broken_pipe(&error) => {
+                Event::error(None, &error).tell();
+                Ok(Outcome::Failed)
+            }
+            result => result,
+        }
+    }
+
+    fn index(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         global.fetch_model()?;
         let interrupt = Interrupt::install()?;
+        let reporter = Reporter::new(global, self.json_progress, &interrupt);
         let options = self.options();
         if self.dirs.is_empty() {
             // Opening for writing would make a library where there is none.
             global.open()?;
         }
-        if change_model(global, &options, &interrupt)? == Outcome::Interrupted {
+        if change_model(global, &options, &reporter)? == Outcome::Interrupted {
             return Ok(interrupted(global));
         }
         let mut writer = global.open_for_writing()?;
@@ -73,47 +108,40 @@ impl IndexArgs {
         if dirs.is_empty() {
             bail!("the library has no directories yet; name those of your photographs");
         }
-        let mut reports = Vec::new();
-        let mut failed = false;
-        for dir in &dirs {
-            let watcher = Watcher::new("photos", global.quiet, &interrupt);
-            let result = ingest(&mut writer, dir, &options, &watcher);
-            watcher.finish();
-            match result {
-                Ok(summary) => {
-                    if !self.json {
-                        writeln!(out, "{}: {}", shown_path(dir), describe(&summary))?;
-                    }
-                    reports.push(Report {
-                        dir: PathField::new(dir),
-                        summary,
-                    });
-                }
-                Err(IngestError::Interrupted) => {}
-                Err(error) => {
-                    complain(&error);
-                    failed = true;
-                }
-            }
-            if interrupt.asked() {
-                break;
-            }
-        }
+        let watch = self.watch.then(|| watch::begin(&dirs, writer.library().dir()));
+        let updated = update(&mut writer, &dirs, &options, &reporter, |ingest, dir, progress| {
+            ingest.update(dir, progress)
+        })?;
+        drop(writer);
         if self.json {
-            write_json(out, &reports)?;
+            write_json(out, &updated.reports)?;
+        } else {
+            updated.reports.iter().try_for_each(|report| report.write(out))?;
         }
         if interrupt.asked() {
             return Ok(interrupted(global));
         }
-        Ok(if failed { Outcome::Failed } else { Outcome::Done })
+        match watch {
+            Some((watch, dirs)) if !updated.broken => {
+                out.flush()?;
+                watch::watch(global, watch, &dirs, &options, &reporter, out)
+            }
+            _ if updated.failed => Ok(Outcome::Failed),
+            _ => Ok(Outcome::Done),
+        }
     }
 
     fn options(&self) -> Options {
         let defaults = Options::default();
         Options {
             jobs: self.jobs.unwrap_or(defaults.jobs),
+            batch_size: self.batch_size.unwrap_or(defaults.batch_size),
+            limits: Limits {
+                max_pixels: self.max_pixels.map_or(defaults.limits.max_pixels, NonZeroU64::get),
+                ..defaults.limits
+            },
             prune: self.prune,
-            ..defaults
+            retry_failed: self.retry_failed,
         }
     }
 }
@@ -141,27 +169,4 @@ fn mention_change(global: &Global, writer: &mut LibraryWriter) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-fn describe(summary: &Summary) -> String {
-    let parts = [
-        (summary.added, "added"),
-        (summary.updated, "updated"),
-        (summary.renamed, "renamed"),
-        (summary.copied, "copies"),
-        (summary.removed, "removed"),
-        (summary.unchanged, "unchanged"),
-        (summary.failed, "failed"),
-        (summary.failed_before, "failed before and not changed since"),
-    ];
-    let told: Vec<_> = parts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(n, what)| format!("{n} {what}"))
-        .collect();
-    if told.is_empty() {
-        "no photographs".to_owned()
-    } else {
-        told.join(", ")
-    }
 }

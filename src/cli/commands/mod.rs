@@ -1,6 +1,7 @@
 mod classify;
 mod compact;
 mod completions;
+mod dups;
 mod export;
 mod index;
 mod label;
@@ -23,6 +24,7 @@ pub(super) enum Command {
     Index(index::IndexArgs),
     Search(search::SearchArgs),
     Similar(similar::SimilarArgs),
+    Dups(dups::DupsArgs),
     Classify(classify::ClassifyArgs),
     Label(label::LabelArgs),
     Status(status::StatusArgs),
@@ -41,6 +43,7 @@ impl Command {
             Self::Index(args) => args.run(global, out),
             Self::Search(args) => args.run(global, out),
             Self::Similar(args) => args.run(global, out),
+            Self::Dups(args) => args.run(global, out),
             Self::Classify(args) => args.run(global, out),
             Self::Label(args) => args.run(global, out),
             Self::Status(args) => args.run(global, out),

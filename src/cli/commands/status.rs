@@ -15,8 +15,8 @@ use crate::library::{Library, bytes_to_path};
 /// Show what the library holds
 #[derive(Args)]
 pub(in crate::cli) struct StatusArgs {
-    /// List the files that could not be used, each with its reason
-    #[arg(long)]
+    /// List the files that could not be used, each with its reason; `clipdex index --retry-failed` tries them again
+    #[arg(long, visible_alias = "failed")]
     failures: bool,
 
     /// Measure what searches find of the nearest photographs, on a sample against comparing with every one
@@ -95,7 +95,10 @@ struct FailureRow {
     path: PathField,
     reason: String,
     size: u64,
+    mtime_ns: i64,
     failed_at_unix: i64,
+    /// Whether the cause may pass while the file stays as it is; then it is tried again by every run.
+    transient: bool,
     #[serde(skip)]
     file: PathBuf,
 }
@@ -247,12 +250,13 @@ fn failures(library: &Library) -> Result<Vec<FailureRow>> {
         if let Some((_, dir)) = roots.iter().find(|(id, _)| *id == root) {
             let file = dir.join(bytes_to_path(&relative)?);
             let path = PathField::new(&file);
-            let (reason, size, failed_at_unix) = (record.reason, record.size, record.failed_at_unix);
             rows.push(FailureRow {
                 path,
-                reason,
-                size,
-                failed_at_unix,
+                reason: record.reason,
+                size: record.size,
+                mtime_ns: record.mtime_ns,
+                failed_at_unix: record.failed_at_unix,
+                transient: record.transient,
                 file,
             });
         }

@@ -1,5 +1,6 @@
 //! How results are written: for people, or in formats whose fields stay.
 
+mod duplicates;
 mod hits;
 mod plain;
 mod predictions;
@@ -10,12 +11,13 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 
+pub(super) use duplicates::DuplicateList;
 pub(super) use hits::{HitList, QueryText};
 pub(super) use plain::{plain, plain_path, shown_path};
 pub(super) use predictions::{ImagePredictions, PredictionList};
 
 /// Version of the machine formats, in every document: it changes where a field changes its meaning or goes away.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 
 /// What to write. Without any of these: a table for people.
 #[derive(Args, Clone, Copy, Default)]

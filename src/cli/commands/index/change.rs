@@ -1,14 +1,13 @@
 use anyhow::Result;
 
-use crate::cli::interrupt::Interrupt;
-use crate::cli::progress::Watcher;
+use super::report::Reporter;
 use crate::cli::{Global, Outcome};
 use crate::ingest::{Options, reembed_photos};
 use crate::labels::reembed_labels;
 use crate::library::ModelChange;
 
 /// Changes the library to the model that was asked for, where it has another.
-pub(super) fn change_model(global: &Global, options: &Options, interrupt: &Interrupt) -> Result<Outcome> {
+pub(super) fn change_model(global: &Global, options: &Options, reporter: &Reporter<'_>) -> Result<Outcome> {
     let Some(asked) = &global.model else {
         return Ok(Outcome::Done);
     };
@@ -20,17 +19,11 @@ pub(super) fn change_model(global: &Global, options: &Options, interrupt: &Inter
     global.remark(&format!(
         "the library changes from model '{old}' to '{new}'; it answers with the old one until all is embedded anew"
     ));
-    let watcher = Watcher::new("photos", global.quiet, interrupt);
-    let photos = reembed_photos(&mut change, options, &watcher);
-    watcher.finish();
-    let photos = photos?;
+    let photos = reporter.during("photos", |progress| reembed_photos(&mut change, options, progress))?;
     if photos.interrupted {
         return Ok(Outcome::Interrupted);
     }
-    let watcher = Watcher::new("labels", global.quiet, interrupt);
-    let labelled = reembed_labels(&mut change, &watcher);
-    watcher.finish();
-    if !labelled? {
+    if !reporter.during("labels", |progress| reembed_labels(&mut change, progress))? {
         return Ok(Outcome::Interrupted);
     }
     change.finish()?;

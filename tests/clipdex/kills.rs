@@ -1,0 +1,219 @@
+//! `clipdex index` is killed at any moment, again and again, while the directory changes: what it committed stays, nothing is
+//! there twice, and in the end the library is what it would be had nothing happened. `CLIPDEX_KILL_ROUNDS=500` kills more
+//! often.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use clipdex::library::{Library, LibraryError, bytes_to_path, verify};
+use clipdex_index::{Mode, SearchParams};
+
+use crate::sandbox::{Sandbox, picture};
+
+const ROUNDS: u64 = 50;
+/// Photographs at the beginning, and about as many at the end.
+const PHOTOS: u64 = 60;
+
+type Hash = [u8; 32];
+
+/// What a library holds, whatever its numbers.
+#[derive(Debug, Default, PartialEq)]
+struct Content {
+    files: BTreeMap<PathBuf, Hash>,
+    /// Of each content what is known of it, and its vector in steps that no order of computing blurs.
+    photos: BTreeMap<Vec<u8>, (Vec<u8>, Vec<i32>)>,
+    failures: BTreeMap<PathBuf, (String, u64, i64)>,
+}
+
+#[test]
+fn fifty_kills_lose_nothing() {
+    let rounds = env::var("CLIPDEX_KILL_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
+    let sandbox = Sandbox::new();
+    let mut change = Change::new(&sandbox);
+    (0..PHOTOS).for_each(|_| change.add());
+    fs::write(sandbox.photo("broken.png"), b"no picture").unwrap();
+    let (mut before, mut committed) = (Content::default(), 0);
+    // Of a slow or busy machine more time is needed to come to a commit; half of the kills are to come after one.
+    let mut longest = 400_000;
+    for round in 0..rounds {
+        let delay = change.below(longest);
+        kill_after(&sandbox, Duration::from_micros(delay));
+        let now = content(&sandbox, before == Content::default());
+        for (path, hash) in &before.files {
+            let still = fs::read(path).is_ok_and(|bytes| blake3::hash(&bytes) == *hash);
+            assert!(
+                !still || now.files.get(path) == Some(hash),
+                "round {round}: {} is lost",
+                path.display()
+            );
+        }
+        let came_to_a_commit = now != before;
+        committed += u64::from(came_to_a_commit);
+        longest = if came_to_a_commit {
+            longest * 4 / 5
+        } else {
+            longest * 5 / 4
+        };
+        before = now;
+        for _ in 0..change.below(4) {
+            change.any();
+        }
+    }
+    assert!(
+        committed >= rounds / 5,
+        "only {committed} rounds came to a commit: too short to show anything"
+    );
+
+    sandbox.ok(["index", "photos", "--quiet"]);
+    let undisturbed = sandbox.photos().with_file_name("undisturbed");
+    sandbox.ok(["index", "photos", "--quiet", "--library", undisturbed.to_str().unwrap()]);
+    let expected = content_of(&undisturbed, false);
+    assert_eq!(expected.files.len(), change.present.len());
+    assert_eq!(content(&sandbox, false), expected);
+}
+
+fn kill_after(sandbox: &Sandbox, delay: Duration) {
+    let mut command = sandbox.command();
+    let mut child = command
+        .args(["index", "photos", "--quiet", "--batch-size", "3"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    thread::sleep(delay);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+fn content(sandbox: &Sandbox, may_lack: bool) -> Content {
+    content_of(&sandbox.library(), may_lack)
+}
+
+/// What a library holds. It must agree with itself, and a search must give each photograph once. Until something was
+/// committed the library `may_lack`: the program may have been killed in the middle of making it.
+fn content_of(dir: &Path, may_lack: bool) -> Content {
+    let mut content = Content::default();
+    let library = match Library::open(dir) {
+        Err(_) if may_lack => return content,
+        opened => opened.unwrap(),
+    };
+    let problems = verify(&library).unwrap();
+    assert!(problems.is_empty(), "{problems:?}");
+    let images = match library.images() {
+        Err(LibraryError::NoPhotos(_)) => return content,
+        images => images.unwrap(),
+    };
+    let (index, mut ids, mut query) = (library.index(), BTreeSet::new(), None);
+    for item in index.items(images.id) {
+        let item = item.unwrap();
+        let vector = index.vector(images.id, item.id).unwrap().unwrap();
+        let steps = vector.iter().map(|value| (value * 250.0).round() as i32).collect();
+        let twice = content.photos.insert(item.key, (item.payload, steps));
+        assert!(twice.is_none(), "a content is there twice");
+        assert!(
+            !index.files_of(images.id, item.id).unwrap().is_empty(),
+            "a photograph without a file"
+        );
+        ids.insert(item.id);
+        query.get_or_insert(vector);
+    }
+    let params = SearchParams {
+        k: ids.len() + 10,
+        mode: Mode::Exact,
+        ..SearchParams::default()
+    };
+    let hits = query.map_or_else(Vec::new, |query| index.search(images.id, &query, &params).unwrap());
+    assert_eq!(hits.len(), ids.len());
+    assert_eq!(hits.iter().map(|hit| hit.id).collect::<BTreeSet<_>>(), ids);
+    for (root, root_dir) in library.roots().unwrap() {
+        for file in index.files(root) {
+            let (relative, record) = file.unwrap();
+            let path = root_dir.join(bytes_to_path(&relative).unwrap());
+            assert!(
+                content.files.insert(path, record.hash).is_none(),
+                "a file is there twice"
+            );
+        }
+        for failure in index.failures() {
+            let (of, relative, record) = failure.unwrap();
+            assert_eq!(of, root, "there is one root");
+            let path = root_dir.join(bytes_to_path(&relative).unwrap());
+            content
+                .failures
+                .insert(path, (record.reason, record.size, record.mtime_ns));
+        }
+    }
+    content
+}
+
+/// Changes the photographs, the same way in every run of the test.
+struct Change {
+    photos: PathBuf,
+    present: Vec<PathBuf>,
+    numbers: u64,
+    state: u64,
+}
+
+impl Change {
+    fn new(sandbox: &Sandbox) -> Self {
+        Self {
+            photos: sandbox.photos(),
+            present: Vec::new(),
+            numbers: 0,
+            state: 0x2545_f491_4f6c_dd1d,
+        }
+    }
+
+    /// A number below `bound`: Marsaglia's xorshift.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        (self.state >> 20) % bound
+    }
+
+    fn name(&mut self) -> PathBuf {
+        self.numbers += 1;
+        let dir = self.photos.join(["a", "b", "a/c"][self.numbers as usize % 3]);
+        fs::create_dir_all(&dir).unwrap();
+        dir.join(format!("{}.png", self.numbers))
+    }
+
+    fn some(&mut self) -> usize {
+        let count = self.present.len() as u64;
+        self.below(count) as usize
+    }
+
+    fn add(&mut self) {
+        let path = self.name();
+        fs::write(&path, picture(self.numbers)).unwrap();
+        self.present.push(path);
+    }
+
+    fn any(&mut self) {
+        let (one, name) = (self.some(), self.name());
+        let path = self.present[one].clone();
+        match self.below(6) {
+            0 => self.add(),
+            1 => {
+                fs::remove_file(path).unwrap();
+                self.present.swap_remove(one);
+            }
+            2 => {
+                fs::rename(path, &name).unwrap();
+                self.present[one] = name;
+            }
+            3 => {
+                fs::copy(path, &name).unwrap();
+                self.present.push(name);
+            }
+            4 => fs::write(path, picture(self.numbers)).unwrap(),
+            _ => fs::write(&path, fs::read(&path).unwrap()).unwrap(),
+        }
+    }
+}
