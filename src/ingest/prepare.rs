@@ -68,7 +68,7 @@ impl Preparer<'_> {
         if let Some(item) = self.index.id_of_key(self.images.id, &hash)? {
             return Ok(Content::Known { hash, item });
         }
-        match media::decode(bytes, &self.limits) {
+        match media::decode_reduced(bytes, &self.limits, self.encoder.enough_pixels()) {
             Ok(photo) => {
                 let pixels = self.encoder.preprocess(&photo.image)?;
                 let info = photo.info;
