@@ -131,16 +131,18 @@ impl<'a> Source<'a> {
                 Err(error) => content = Content::Unreadable { file, error },
                 Ok((_, bytes)) if blake3::hash(&bytes).as_bytes().as_slice() != item.key => {}
                 // What was decoded once can be decoded again, but for limits that are tighter now.
-                Ok((_, bytes)) => match media::decode_reduced(&bytes, &self.options.limits, self.encoder.enough_pixels()) {
-                    Ok(photo) => {
-                        content = Content::Pixels(self.encoder.preprocess(&photo.image)?);
-                        break;
+                Ok((_, bytes)) => {
+                    match media::decode_reduced(&bytes, &self.options.limits, self.encoder.enough_pixels()) {
+                        Ok(photo) => {
+                            content = Content::Pixels(self.encoder.preprocess(&photo.image)?);
+                            break;
+                        }
+                        Err(error) => {
+                            let error = io::Error::new(io::ErrorKind::InvalidData, error);
+                            content = Content::Unreadable { file, error };
+                        }
                     }
-                    Err(error) => {
-                        let error = io::Error::new(io::ErrorKind::InvalidData, error);
-                        content = Content::Unreadable { file, error };
-                    }
-                },
+                }
             }
         }
         let item = item.clone();

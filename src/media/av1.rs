@@ -1,10 +1,16 @@
+//! The AV1 decoder, and from its planes to RGB.
+
 use re_rav1d::dav1d::pixel::{MatrixCoefficients, YUVRange};
 use re_rav1d::dav1d::{Decoder, Picture, PixelLayout, PlanarImageComponent, Settings};
 
+use super::contain::contain;
 use super::{Format, MediaError};
 
 /// The decoder keeps much on its stack.
 const STACK_BYTES: usize = 8 << 20;
+
+/// How often the decoder may ask to be called again before it gives a frame.
+const MOST_TURNS: usize = 16;
 
 /// Decodes the first frame of an AV1 stream to 8-bit RGB. `size` is what its frame may have at most, with what blocks add.
 pub(super) fn decode(data: &[u8], size: (u32, u32)) -> Result<image::RgbImage, MediaError> {
@@ -19,11 +25,14 @@ pub(super) fn decode(data: &[u8], size: (u32, u32)) -> Result<image::RgbImage, M
     let picture = std::thread::scope(|scope| {
         std::thread::Builder::new()
             .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, || first_frame(data.to_vec(), limit))
+            .spawn_scoped(scope, || {
+                contain(Format::Avif, || {
+                    first_frame(data.to_vec(), limit).map_err(|error| failed(error.to_string()))
+                })
+            })
             .map_err(|error| failed(error.to_string()))?
             .join()
-            .map_err(|_| failed("the decoder gave up".to_owned()))?
-            .map_err(|error| failed(error.to_string()))
+            .unwrap_or_else(|_| Err(failed("the decoder gave up".to_owned())))
     })?;
     to_rgb(&picture).ok_or_else(|| failed("its planes are not whole".to_owned()))
 }
@@ -36,19 +45,17 @@ fn first_frame(data: Vec<u8>, limit: u32) -> Result<Picture, re_rav1d::dav1d::Er
     settings.set_frame_size_limit(limit);
     let mut decoder = Decoder::with_settings(&settings)?;
     let mut sent = decoder.send_data(data, None, None, None);
-    loop {
+    for _ in 0..MOST_TURNS {
         match decoder.get_picture() {
-            Err(error) if error.is_again() && sent.as_ref().is_err_and(|error| error.is_again()) => {
-                sent = decoder.send_pending_data();
-            }
-            result => {
-                if let (Err(_), Err(error)) = (&result, sent) {
-                    return Err(error);
-                }
-                return result;
-            }
+            Err(error) if error.is_again() => {}
+            result => return result,
+        }
+        match sent {
+            Err(error) if !error.is_again() => return Err(error),
+            _ => sent = decoder.send_pending_data(),
         }
     }
+    sent.and(decoder.get_picture())
 }
 
 /// A plane of samples of one or two bytes.
@@ -95,7 +102,13 @@ fn to_rgb(picture: &Picture) -> Option<image::RgbImage> {
     let unit = (1u32 << (depth.max(8) - 8)) as f32;
     let most = ((1u32 << depth.max(8)) - 1) as f32;
     let full = picture.color_range() == YUVRange::Full;
-    let luminance = |sample: f32| if full { sample / most } else { (sample - 16.0 * unit) / (219.0 * unit) };
+    let luminance = |sample: f32| {
+        if full {
+            sample / most
+        } else {
+            (sample - 16.0 * unit) / (219.0 * unit)
+        }
+    };
     let difference = |sample: f32| {
         let centred = sample - 128.0 * unit;
         if full { centred / most } else { centred / (224.0 * unit) }

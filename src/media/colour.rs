@@ -1,5 +1,7 @@
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
+use super::container::heif::Heif;
+
 /// Profiles are a few hundred bytes, or some hundred kilobytes with tables.
 const MAX_PROFILE_BYTES: usize = 4 << 20;
 
@@ -42,10 +44,14 @@ pub(super) fn to_srgb(image: &mut image::RgbImage, profile: &[u8]) {
     }
 }
 
-/// The profile of colours that are told by the number of their primaries (ITU-T H.273, section 8.1), where they are not
-/// sRGB's.
-pub(super) fn profile_of_primaries(primaries: u16) -> Option<Vec<u8>> {
-    let profile = match primaries {
+/// The profile of an HEIF file's image: its own, or that of the primaries which the file names by their number (ITU-T H.273,
+/// section 8.1), where they are not sRGB's.
+pub(super) fn profile_of_heif(heif: &Heif<'_>) -> Option<Vec<u8>> {
+    if let Some(profile) = heif.blocks().profile {
+        return Some(profile.into_owned());
+    }
+    let colour = heif.property(heif.primary, b"colr")?.strip_prefix(b"nclx")?;
+    let profile = match u16::from_be_bytes(*colour.first_chunk()?) {
         9 => ColorProfile::new_bt2020(),
         12 => ColorProfile::new_display_p3(),
         _ => return None,
@@ -63,7 +69,11 @@ fn changes_nothing(convert: impl Fn(&[u8], &mut [u8]) -> bool) -> bool {
     const STEPS: [u8; 6] = [0, 51, 102, 153, 204, 255];
     let colours: Vec<u8> = STEPS
         .iter()
-        .flat_map(|&r| STEPS.iter().flat_map(move |&g| STEPS.iter().flat_map(move |&b| [r, g, b])))
+        .flat_map(|&r| {
+            STEPS
+                .iter()
+                .flat_map(move |&g| STEPS.iter().flat_map(move |&b| [r, g, b]))
+        })
         .collect();
     let mut converted = vec![0; colours.len()];
     !convert(&colours, &mut converted) || colours.iter().zip(&converted).all(|(a, b)| a.abs_diff(*b) <= 1)

@@ -11,10 +11,7 @@ thread_local! {
 
 /// Runs decoders, of which most are not ours. Should one panic on damage that nobody has thought of, the file is reported as
 /// damaged, and nothing is printed; the decoder's state is lost with it.
-pub(super) fn contain<T>(
-    format: Format,
-    decode: impl FnOnce() -> Result<T, MediaError>,
-) -> Result<T, MediaError> {
+pub(super) fn contain<T>(format: Format, decode: impl FnOnce() -> Result<T, MediaError>) -> Result<T, MediaError> {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
         let report = panic::take_hook();
@@ -43,7 +40,10 @@ mod tests {
     #[allow(clippy::panic, reason = "it is what is contained")]
     fn a_panic_becomes_an_error() {
         let error = contain::<()>(Format::Jpeg, || panic!("index out of bounds")).unwrap_err();
-        assert_eq!(error.to_string(), "damaged JPEG: the decoder cannot make anything of it");
+        assert_eq!(
+            error.to_string(),
+            "damaged JPEG: the decoder cannot make anything of it"
+        );
         assert_eq!(contain(Format::Jpeg, || Ok(7)), Ok(7));
         assert!(!CONTAINED.get());
     }

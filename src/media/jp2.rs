@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hayro_jpeg2000::{ColorSpace, DecodeSettings, Image};
+use hayro_jpeg2000::{ColorSpace, DecodeSettings, DecoderContext, Image};
 
 use super::container::Blocks;
 use super::container::boxes::Boxes;
@@ -36,7 +36,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Store
     } else {
         whole
     };
-    let samples = image.decode().map_err(|error| failed(error.to_string()))?;
+    let mut context = DecoderContext::default();
+    let decoded = image.decode(&mut context).map_err(|error| failed(error.to_string()))?;
+    let samples = decoded.data_u8();
     let profile = match image.color_space() {
         ColorSpace::Icc { profile, .. } => Some(profile.to_vec()),
         _ => None,
@@ -46,8 +48,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Store
         format,
         message: format!("{channels} colours"),
     })?;
-    let image = image::RgbImage::from_raw(image.width(), image.height(), rgb)
-        .ok_or_else(|| MediaError::other_size(format))?;
+    let image =
+        image::RgbImage::from_raw(image.width(), image.height(), rgb).ok_or_else(|| MediaError::other_size(format))?;
     Ok(Stored {
         image,
         size: (width, height),
@@ -63,7 +65,12 @@ fn to_rgb(samples: &[u8], channels: u32, alpha: bool) -> Option<Vec<u8>> {
         (1, true) => pixels::grey_alpha(samples),
         (3, false) => samples.to_vec(),
         (3, true) => pixels::rgba(samples),
-        (4, false) => samples.as_chunks().0.iter().flat_map(|&[c, m, y, k]| pixels::of_ink([c, m, y], k)).collect(),
+        (4, false) => samples
+            .as_chunks()
+            .0
+            .iter()
+            .flat_map(|&[c, m, y, k]| pixels::of_ink([c, m, y], k))
+            .collect(),
         _ => return None,
     })
 }

@@ -1,10 +1,11 @@
 //! JPEG XL (ISO/IEC 18181): a codestream, alone or in boxes.
 
 use std::borrow::Cow;
+use std::io::Read;
 
+use super::container::Blocks;
 use super::container::boxes::Boxes;
 use super::container::heif::without_offset;
-use super::container::Blocks;
 use super::{Format, Limits, MediaError, Orientation, Stored, raster};
 
 use image::ImageDecoder;
@@ -42,15 +43,31 @@ fn codestream(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
     (!parts.is_empty()).then(|| parts.concat().into())
 }
 
-/// What the file says of itself, in boxes that are not compressed.
+/// What the file says of itself, in boxes that may be compressed by Brotli.
 pub(super) fn blocks(bytes: &[u8]) -> Blocks<'_> {
+    let mut blocks = Blocks::default();
     if !bytes.starts_with(CONTAINER) {
-        return Blocks::default();
+        return blocks;
     }
-    let block = |kind| Boxes::find(bytes, kind).map(Cow::Borrowed);
-    Blocks {
-        exif: block(b"Exif").and_then(without_offset),
-        xmp: block(b"xml "),
-        ..Blocks::default()
+    for found in Boxes::new(bytes) {
+        let (kind, content) = match found.content.split_first_chunk() {
+            Some((kind, packed)) if found.kind == *b"brob" => (*kind, unpacked(packed).map(Cow::Owned)),
+            _ => (found.kind, Some(Cow::Borrowed(found.content))),
+        };
+        match &kind {
+            b"Exif" => blocks.exif = blocks.exif.or_else(|| without_offset(content?)),
+            b"xml " => blocks.xmp = blocks.xmp.or(content),
+            _ => {}
+        }
     }
+    blocks
+}
+
+/// What Brotli has packed, up to a size that no block of EXIF or XMP has.
+fn unpacked(packed: &[u8]) -> Option<Vec<u8>> {
+    const MAX_BYTES: u64 = 1 << 20;
+    let mut content = Vec::new();
+    let reader = brotli_decompressor::Decompressor::new(packed, 4096);
+    reader.take(MAX_BYTES).read_to_end(&mut content).ok()?;
+    Some(content)
 }

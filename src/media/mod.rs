@@ -3,12 +3,17 @@
 //! The content decides what a file is, never its name: [`is_photo_name`] only picks candidates while walking a
 //! directory. No input panics, and nothing is allocated for pixels before the size is checked against [`Limits`].
 
+mod av1;
+mod avif;
 mod colour;
 mod contain;
 mod container;
 mod error;
 mod format;
+mod hevc;
+mod jp2;
 mod jpeg;
+mod jxl;
 mod limits;
 mod metadata;
 mod orientation;
@@ -77,6 +82,10 @@ pub fn decode_reduced(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Phot
     contain::contain(format, || {
         let stored = match format {
             Format::Jpeg => jpeg::decode(bytes, limits, enough)?,
+            Format::Jpeg2000 => jp2::decode(bytes, limits, enough)?,
+            Format::JpegXl => jxl::decode(bytes, limits)?,
+            Format::Heic => hevc::decode(bytes, limits)?,
+            Format::Avif => avif::decode(bytes, limits)?,
             _ if format.is_raw() => raw::decode(bytes, format, limits, enough)?,
             _ => raster::decode(bytes, format, limits)?,
         };

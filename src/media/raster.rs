@@ -46,8 +46,7 @@ pub(super) fn finish(
 ) -> Result<Stored, MediaError> {
     let (width, height) = decoder.dimensions();
     limits.check(format, width, height, needed_bytes(&decoder, format, orientation))?;
-    let decoded =
-        DynamicImage::from_decoder(decoder).map_err(|error| MediaError::from_image(error, format, limits))?;
+    let decoded = DynamicImage::from_decoder(decoder).map_err(|error| MediaError::from_image(error, format, limits))?;
     let size = (decoded.width(), decoded.height());
     let image = image::RgbImage::from_raw(size.0, size.1, pixels::to_rgb8(decoded));
     Ok(Stored {
@@ -69,6 +68,8 @@ fn needed_bytes(decoder: &impl ImageDecoder, format: Format, orientation: Orient
     let own_buffer = match format {
         // A buffer of up to four samples a pixel.
         Format::Tiff | Format::WebP => pixels.saturating_mul(4 * sample),
+        // Floats, twice while they are filtered.
+        Format::JpegXl => pixels.saturating_mul(8 * channels),
         _ => 0,
     };
     // A second RGB image stands beside the first while it is converted or turned.

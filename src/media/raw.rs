@@ -79,7 +79,11 @@ pub(super) fn decode(bytes: &[u8], format: Format, limits: &Limits, enough: u32)
     let mut stored = jpeg::decode(preview, limits, enough)?;
     // Most previews lie as the sensor saw them, and only the file says how that was held.
     if jpeg_blocks(preview).exif.is_none() {
-        let structure = if format == Format::Cr3 { canon_box(bytes, b"CMT1") } else { Some(bytes) };
+        let structure = if format == Format::Cr3 {
+            canon_box(bytes, b"CMT1")
+        } else {
+            Some(bytes)
+        };
         stored.orientation = orientation::of_exif(structure);
     }
     Ok(stored)
@@ -108,7 +112,10 @@ fn largest_preview(bytes: &[u8], format: Format) -> Option<&[u8]> {
         return Some(preview);
     }
     let found = starts(bytes).filter_map(measured);
-    best.into_iter().chain(found).max_by_key(|(size, _)| *size).map(|(_, preview)| preview)
+    best.into_iter()
+        .chain(found)
+        .max_by_key(|(size, _)| *size)
+        .map(|(_, preview)| preview)
 }
 
 /// A JPEG with its pixels and its shorter side, where it is one that is decoded.
@@ -142,7 +149,9 @@ fn previews_of_tiff(tiff: Tiff<'_>) -> Vec<&[u8]> {
             bytes.get(offset..offset.checked_add(length)?)
         };
         previews.extend(at(tag::JPEG_OFFSET, tag::JPEG_LENGTH));
-        let one_strip = directory.find(tag::STRIP_OFFSETS).is_some_and(|strips| strips.numbers().count() == 1);
+        let one_strip = directory
+            .find(tag::STRIP_OFFSETS)
+            .is_some_and(|strips| strips.numbers().count() == 1);
         if one_strip && matches!(directory.number(tag::COMPRESSION), Some(6 | 7)) {
             previews.extend(at(tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS));
         }

@@ -112,14 +112,20 @@ impl<'a> Directory<'a> {
     }
 
     fn place(&self, tag: u16) -> Option<usize> {
-        self.entries.iter().position(|entry| self.tiff.short([entry[0], entry[1]]) == tag)
+        self.entries
+            .iter()
+            .position(|entry| self.tiff.short([entry[0], entry[1]]) == tag)
     }
 
     /// The structure with another short number for a tag that has one.
     pub fn with_short(&self, tag: u16, value: u16) -> Option<Vec<u8>> {
         let start = self.offset + 2 + 12 * self.place(tag)? + 8;
         let mut bytes = self.tiff.bytes.to_vec();
-        let value = if self.tiff.big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
+        let value = if self.tiff.big_endian {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        };
         bytes.get_mut(start..start + 2)?.copy_from_slice(&value);
         Some(bytes)
     }
@@ -196,7 +202,13 @@ impl<'a> Entry<'a> {
         pairs.as_chunks().0.iter().filter_map(move |&[a, b, c, d, e, f, g, h]| {
             let (over, under) = (self.tiff.long([a, b, c, d]), self.tiff.long([e, f, g, h]));
             let signed = self.kind == 10;
-            let value = |number: u32| if signed { f64::from(number as i32) } else { f64::from(number) };
+            let value = |number: u32| {
+                if signed {
+                    f64::from(number as i32)
+                } else {
+                    f64::from(number)
+                }
+            };
             (under != 0).then(|| value(over) / value(under))
         })
     }
@@ -225,7 +237,9 @@ mod tests {
         bytes.extend(b"\0\0\0\x3e");
         assert_eq!(bytes.len(), 0x3e);
         bytes.extend(b"\0\0\0\0\0\x08\0\0\0\0\0\0");
-        bytes.extend(b" Nikon \0\0\0\0\x03\0\0\0\x02\0\0\0\x01\0\0\0\0\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0\0\0\0\x08");
+        bytes.extend(
+            b" Nikon \0\0\0\0\x03\0\0\0\x02\0\0\0\x01\0\0\0\0\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0\0\0\0\x08",
+        );
         bytes
     }
 

@@ -22,7 +22,9 @@ impl<'a> Boxes<'a> {
 
     /// The content of the first box of a kind.
     pub fn find(bytes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
-        Self::new(bytes).find(|found| found.kind == *kind).map(|found| found.content)
+        Self::new(bytes)
+            .find(|found| found.kind == *kind)
+            .map(|found| found.content)
     }
 }
 
@@ -75,6 +77,12 @@ mod tests {
     #[test]
     fn impossible_lengths_end_the_boxes() {
         assert_eq!(Boxes::new(b"\0\0\0\x07aaaa").count(), 0);
-        assert_eq!(Boxes::new(b"\0\0\0\x01aaaa\xff\xff\xff\xff\xff\xff\xff\xffx").next().unwrap().content, b"x");
+        assert_eq!(
+            Boxes::new(b"\0\0\0\x01aaaa\xff\xff\xff\xff\xff\xff\xff\xffx")
+                .next()
+                .unwrap()
+                .content,
+            b"x"
+        );
     }
 }

@@ -63,6 +63,19 @@ impl<'a> Heif<'a> {
         })
     }
 
+    /// Kind of the first coded picture of the primary image.
+    pub fn coding(&self) -> Option<[u8; 4]> {
+        let mut item = self.primary;
+        // An overlay of grids of tiles is the deepest that is written.
+        for _ in 0..4 {
+            match self.references(b"dimg", item).first() {
+                Some(&part) => item = part,
+                None => break,
+            }
+        }
+        self.kind(item)
+    }
+
     /// An item's kind.
     pub fn kind(&self, id: u32) -> Option<[u8; 4]> {
         self.items.iter().find(|item| item.id == id).map(|item| item.kind)
@@ -74,7 +87,11 @@ impl<'a> Heif<'a> {
         let source = if location.in_data { self.data } else { self.bytes };
         let piece = |&(offset, length): &(u64, u64)| {
             let rest = source.get(usize::try_from(offset).ok()?..)?;
-            if length == 0 { Some(rest) } else { rest.get(..usize::try_from(length).ok()?) }
+            if length == 0 {
+                Some(rest)
+            } else {
+                rest.get(..usize::try_from(length).ok()?)
+            }
         };
         match location.pieces.as_slice() {
             [whole] => piece(whole).map(Cow::Borrowed),
@@ -100,7 +117,9 @@ impl<'a> Heif<'a> {
 
     /// The content of an item's property.
     pub fn property(&self, id: u32, kind: &[u8; 4]) -> Option<&'a [u8]> {
-        self.properties(id).find(|found| found.kind == *kind).map(|found| found.content)
+        self.properties(id)
+            .find(|found| found.kind == *kind)
+            .map(|found| found.content)
     }
 
     /// Width and height of an item's image in pixels, before it is turned.
@@ -112,14 +131,11 @@ impl<'a> Heif<'a> {
 
     /// The items that an item refers to in some way.
     pub fn references(&self, kind: &[u8; 4], from: u32) -> Vec<u32> {
-        let of_item = self.references.iter().filter(|(found, item, _)| found == kind && *item == from);
+        let of_item = self
+            .references
+            .iter()
+            .filter(|(found, item, _)| found == kind && *item == from);
         of_item.map(|(_, _, to)| *to).collect()
-    }
-
-    /// The items that refer to an item in some way.
-    pub fn referring(&self, kind: &[u8; 4], to: u32) -> Vec<u32> {
-        let to_item = self.references.iter().filter(|(found, _, item)| found == kind && *item == to);
-        to_item.map(|(_, from, _)| *from).collect()
     }
 
     /// What the file says of itself.
@@ -180,11 +196,16 @@ fn items(content: &[u8]) -> Option<Vec<Item<'_>>> {
         let kind = *rest.get(2..)?.first_chunk()?;
         Some((id, kind))
     };
-    let entries = Boxes::new(entries).filter(|entry| entry.kind == *b"infe").take(MAX_ITEMS);
+    let entries = Boxes::new(entries)
+        .filter(|entry| entry.kind == *b"infe")
+        .take(MAX_ITEMS);
     let items = entries.filter_map(|entry| {
         let (id, kind) = item(entry)?;
         // The name ends with a zero; of `mime` the type follows.
-        let after = entry.content.get(if entry.content[0] > 2 { 14 } else { 12 }..).unwrap_or_default();
+        let after = entry
+            .content
+            .get(if entry.content[0] > 2 { 14 } else { 12 }..)
+            .unwrap_or_default();
         let name = after.iter().position(|&byte| byte == 0).unwrap_or(after.len());
         let content_type = after.get(name + 1..).unwrap_or_default();
         Some(Item { id, kind, content_type })
@@ -233,7 +254,9 @@ fn associations(content: &[u8]) -> Option<Vec<(u32, usize)>> {
     let count = number(&mut rest, 4)?;
     let mut associations = Vec::new();
     for _ in 0..count.min(MAX_ITEMS as u64) {
-        let Some(id) = item_id(&mut rest, version > 0) else { break };
+        let Some(id) = item_id(&mut rest, version > 0) else {
+            break;
+        };
         for _ in 0..number(&mut rest, 1).unwrap_or(0) {
             let place = number(&mut rest, if wide { 2 } else { 1 })? & if wide { 0x7fff } else { 0x7f };
             // Places count from 1; 0 is none.
@@ -248,9 +271,13 @@ fn references(content: &[u8]) -> Option<Vec<([u8; 4], u32, u32)>> {
     let mut references = Vec::new();
     for Box { kind, content } in Boxes::new(rest).take(MAX_ITEMS) {
         let mut rest = content;
-        let Some(from) = item_id(&mut rest, version > 0) else { break };
+        let Some(from) = item_id(&mut rest, version > 0) else {
+            break;
+        };
         for _ in 0..number(&mut rest, 2).unwrap_or(0) {
-            let Some(to) = item_id(&mut rest, version > 0) else { break };
+            let Some(to) = item_id(&mut rest, version > 0) else {
+                break;
+            };
             if references.len() < 16 * MAX_ITEMS {
                 references.push((kind, from, to));
             }

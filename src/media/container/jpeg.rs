@@ -58,7 +58,11 @@ impl<'a> ProfileParts<'a> {
         }
         Some(match self.parts.as_slice() {
             [(_, whole)] => Cow::Borrowed(whole),
-            parts => parts.iter().flat_map(|(_, part)| part.iter().copied()).collect::<Vec<_>>().into(),
+            parts => parts
+                .iter()
+                .flat_map(|(_, part)| part.iter().copied())
+                .collect::<Vec<_>>()
+                .into(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Where image files keep what they say of themselves, whatever the kind of image: EXIF, XMP, IPTC and colour profiles.
 
 pub(super) mod boxes;
+pub(super) mod heif;
 mod jpeg;
 mod png;
 mod riff;
@@ -9,8 +10,8 @@ use std::borrow::Cow;
 
 pub(super) use jpeg::blocks as jpeg_blocks;
 
-use super::Format;
 use super::tiff::Tiff;
+use super::{Format, jp2, jxl};
 
 /// What a file says of itself, as it stands in the file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,9 @@ pub(super) fn blocks(format: Format, bytes: &[u8]) -> Blocks<'_> {
         Format::Png => png::blocks(bytes),
         Format::WebP => riff::blocks(bytes),
         Format::Tiff => tiff_blocks(bytes),
+        Format::JpegXl => jxl::blocks(bytes),
+        Format::Jpeg2000 => jp2::blocks(bytes),
+        Format::Heic | Format::Avif => heif::Heif::new(bytes).map(|heif| heif.blocks()).unwrap_or_default(),
         _ => Blocks::default(),
     }
 }

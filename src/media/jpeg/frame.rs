@@ -45,7 +45,11 @@ impl Frame {
         let factors = |&[_, factors, _]: &[u8; 3]| (usize::from(factors >> 4), usize::from(factors & 15));
         let alone = count == 1;
         let most = listed.iter().map(factors).fold((1, 1), |most, (across, down)| {
-            if alone { most } else { (most.0.max(across), most.1.max(down)) }
+            if alone {
+                most
+            } else {
+                (most.0.max(across), most.1.max(down))
+            }
         });
         if !matches!(count, 1 | 3) || width == 0 || height == 0 || most.0 > 4 || most.1 > 4 {
             return Err(Refused);

@@ -99,12 +99,7 @@ fn put_rows<const COLUMNS: usize>(plane: &mut [u8], stride: usize, levels: &[u8]
 pub(in crate::media) fn rgb([luminance, blue, red]: [u8; 3]) -> [u8; 3] {
     let y = (i32::from(luminance) << 16) + (1 << 15);
     let (cb, cr) = (i32::from(blue) - 128, i32::from(red) - 128);
-    [
-        y + 91_881 * cr,
-        y - 22_554 * cb - 46_802 * cr,
-        y + 116_130 * cb,
-    ]
-    .map(|level| (level >> 16).clamp(0, 255) as u8)
+    [y + 91_881 * cr, y - 22_554 * cb - 46_802 * cr, y + 116_130 * cb].map(|level| (level >> 16).clamp(0, 255) as u8)
 }
 
 #[cfg(test)]
@@ -113,7 +108,13 @@ mod tests {
 
     #[test]
     fn colours_are_those_of_the_standard() {
-        for (y, cb, cr) in [(0, 128, 128), (255, 128, 128), (76, 85, 255), (29, 255, 107), (150, 43, 21)] {
+        for (y, cb, cr) in [
+            (0, 128, 128),
+            (255, 128, 128),
+            (76, 85, 255),
+            (29, 255, 107),
+            (150, 43, 21),
+        ] {
             let [yf, b, r] = [f64::from(y), f64::from(cb) - 128.0, f64::from(cr) - 128.0];
             let exact = [yf + 1.402 * r, yf - 0.344_136 * b - 0.714_136 * r, yf + 1.772 * b];
             let ours = rgb([y, cb, cr]);

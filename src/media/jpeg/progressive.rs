@@ -35,7 +35,11 @@ impl Grid {
 
 impl Coefficients {
     pub fn new(frame: &Frame) -> Self {
-        let components = frame.components.iter().map(|component| Grid::new(frame, component)).collect();
+        let components = frame
+            .components
+            .iter()
+            .map(|component| Grid::new(frame, component))
+            .collect();
         Self { components }
     }
 
@@ -68,7 +72,9 @@ impl Coefficients {
         }
         if let &[(place, dc, _)] = scan.components.as_slice() {
             let grid = self.components.get_mut(place).ok_or(Refused)?;
-            return grid.each(&mut reader, |reader, block| reader.first_value(block, 0, scan, tables, dc));
+            return grid.each(&mut reader, |reader, block| {
+                reader.first_value(block, 0, scan, tables, dc)
+            });
         }
         for row in 0..frame.units_down {
             for unit in 0..frame.units_across {
@@ -97,8 +103,11 @@ impl Coefficients {
             .collect::<Result<Vec<_>, Refused>>()?;
         let mut planes = Planes::new(frame, rgb);
         for row in 0..frame.units_down {
-            for (place, (component, (grid, weights))) in
-                frame.components.iter().zip(self.components.iter().zip(&weights)).enumerate()
+            for (place, (component, (grid, weights))) in frame
+                .components
+                .iter()
+                .zip(self.components.iter().zip(&weights))
+                .enumerate()
             {
                 for unit in 0..frame.units_across {
                     for at in 0..component.across * component.down {

@@ -2,9 +2,9 @@ use std::f64::consts::{PI, SQRT_2};
 
 /// The order in which a block's 64 coefficients are stored: row times 8 plus column (ITU-T T.81, figure A.6).
 const ZIGZAG: [usize; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47,
-    55, 62, 63,
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
+    28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54,
+    47, 55, 62, 63,
 ];
 
 /// What one unit of each stored coefficient adds to each sample of a block that is reduced to `rows` x `columns` samples
@@ -18,7 +18,11 @@ pub(super) fn weights(quantization: &[u16; 64], rows: usize, columns: usize) -> 
     for (&place, &step) in ZIGZAG.iter().zip(quantization) {
         let (down, across) = (&vertical[place / 8], &horizontal[place % 8]);
         for row in &down[..rows] {
-            weights.extend(across[..columns].iter().map(|column| (f64::from(step) * row * column) as f32));
+            weights.extend(
+                across[..columns]
+                    .iter()
+                    .map(|column| (f64::from(step) * row * column) as f32),
+            );
         }
     }
     weights
@@ -57,7 +61,10 @@ mod tests {
                     let samples = (0..tall * wide)
                         .map(|sample| full[64 * k + 8 * (row + sample / wide) + column + sample % wide])
                         .sum::<f32>();
-                    assert!((value - samples / (tall * wide) as f32).abs() < 1e-4, "{rows} x {columns}, {k}");
+                    assert!(
+                        (value - samples / (tall * wide) as f32).abs() < 1e-4,
+                        "{rows} x {columns}, {k}"
+                    );
                 }
             }
         }

@@ -45,7 +45,11 @@ pub(in crate::media) fn read_details(directory: &Directory<'_>, metadata: &mut M
 pub(in crate::media) fn read_location(directory: &Directory<'_>, metadata: &mut Metadata) {
     let degrees = |reference: u16, value: u16, negative: u8| {
         let parts: Vec<f64> = directory.find(value)?.fractions().take(3).collect();
-        let degrees = parts.iter().zip([1.0, 60.0, 3600.0]).map(|(part, unit)| part / unit).sum::<f64>();
+        let degrees = parts
+            .iter()
+            .zip([1.0, 60.0, 3600.0])
+            .map(|(part, unit)| part / unit)
+            .sum::<f64>();
         let sign = directory.find(reference)?.bytes().first()?.to_ascii_uppercase() == negative;
         (!parts.is_empty()).then_some(if sign { -degrees } else { degrees })
     };

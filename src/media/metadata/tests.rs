@@ -35,7 +35,10 @@ fn exif_block(first: &[(u16, u16, &[u8])], details: &[(u16, u16, &[u8])], gps: &
 }
 
 fn fractions(pairs: &[(u32, u32)]) -> Vec<u8> {
-    pairs.iter().flat_map(|(over, under)| [over.to_le_bytes(), under.to_le_bytes()].concat()).collect()
+    pairs
+        .iter()
+        .flat_map(|(over, under)| [over.to_le_bytes(), under.to_le_bytes()].concat())
+        .collect()
 }
 
 fn camera_exif() -> Vec<u8> {
@@ -145,7 +148,11 @@ fn damage_counts_as_missing() {
     let exif = camera_exif();
     let iptc = b"\x1c\x02\x19\0\x04dawn\x1c\x02\x78\x80\x04iptc";
     for end in 0..exif.len() {
-        Metadata::read(&blocks(Some(&exif[..end]), Some(&PACKET.as_bytes()[..end]), Some(&iptc[..end.min(iptc.len())])));
+        Metadata::read(&blocks(
+            Some(&exif[..end]),
+            Some(&PACKET.as_bytes()[..end]),
+            Some(&iptc[..end.min(iptc.len())]),
+        ));
     }
     for end in 0..exif.len() {
         let mut exif = exif.clone();
@@ -161,7 +168,10 @@ fn forged_packets_are_left_soon() {
     let wide: String = (0..30_000).map(|k| format!(" a{k}='' ")).collect();
     let entity = r#"<!DOCTYPE x [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><x>&b;</x>"#;
     for packet in [deep, format!("<x {wide}/>"), entity.to_owned(), "<x/>".repeat(200_000)] {
-        assert_eq!(Metadata::read(&blocks(None, Some(packet.as_bytes()), None)), Metadata::default());
+        assert_eq!(
+            Metadata::read(&blocks(None, Some(packet.as_bytes()), None)),
+            Metadata::default()
+        );
     }
 }
 

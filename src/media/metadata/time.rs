@@ -71,7 +71,10 @@ impl CaptureTime {
 impl fmt::Display for CaptureTime {
     /// As RFC 3339 has it, with the offset where it is known: `2024-05-01T12:34:56.789+02:00`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, seconds) = (self.local_seconds.div_euclid(86_400), self.local_seconds.rem_euclid(86_400));
+        let (days, seconds) = (
+            self.local_seconds.div_euclid(86_400),
+            self.local_seconds.rem_euclid(86_400),
+        );
         let (year, month, day) = date(days);
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
@@ -97,7 +100,11 @@ fn digits(rest: &mut &[u8], count: usize) -> Option<i64> {
         return None;
     }
     *rest = after;
-    Some(number.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')))
+    Some(
+        number
+            .iter()
+            .fold(0, |number, digit| number * 10 + i64::from(digit - b'0')),
+    )
 }
 
 /// A number of two digits behind one of the separators.
@@ -204,9 +211,19 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_none() {
-        for text in ["", "0000:00:00 00:00:00", "    :  :     :  :  ", "2024:13:01 00:00:00", "2024", "20240501"] {
+        for text in [
+            "",
+            "0000:00:00 00:00:00",
+            "    :  :     :  :  ",
+            "2024:13:01 00:00:00",
+            "2024",
+            "20240501",
+        ] {
             assert_eq!(CaptureTime::parse(text), None, "{text:?}");
         }
-        assert_eq!(CaptureTime::parse("2024:05:01 12:34:56+99:00").unwrap().offset_minutes, None);
+        assert_eq!(
+            CaptureTime::parse("2024:05:01 12:34:56+99:00").unwrap().offset_minutes,
+            None
+        );
     }
 }

@@ -35,7 +35,9 @@ pub(super) fn read(packet: &[u8], metadata: &mut Metadata) {
     let Ok(document) = Document::parse_with_options(packet, options) else {
         return;
     };
-    let descriptions = document.descendants().filter(|node| node.has_tag_name((RDF, "Description")));
+    let descriptions = document
+        .descendants()
+        .filter(|node| node.has_tag_name((RDF, "Description")));
     for description in descriptions {
         read_description(Description(description), metadata);
     }
@@ -47,7 +49,11 @@ fn read_description(description: Description<'_, '_>, metadata: &mut Metadata) {
         (PHOTOSHOP, "DateCreated"),
         (BASIC, "CreateDate"),
     ] {
-        metadata.add_time(description.text(namespace, name).and_then(|text| CaptureTime::parse(&text)));
+        metadata.add_time(
+            description
+                .text(namespace, name)
+                .and_then(|text| CaptureTime::parse(&text)),
+        );
     }
     fill(&mut metadata.make, description.text(TIFF, "Make"));
     fill(&mut metadata.model, description.text(TIFF, "Model"));
@@ -57,7 +63,9 @@ fn read_description(description: Description<'_, '_>, metadata: &mut Metadata) {
     fill(&mut metadata.title, description.text(DUBLIN_CORE, "title"));
     fill(&mut metadata.caption, description.text(DUBLIN_CORE, "description"));
     metadata.add_keywords(description.list(DUBLIN_CORE, "subject"));
-    let rating = description.text(BASIC, "Rating").and_then(|text| text.parse::<f32>().ok());
+    let rating = description
+        .text(BASIC, "Rating")
+        .and_then(|text| text.parse::<f32>().ok());
     let rating = rating.filter(|rating| (-1.0..=5.0).contains(rating));
     fill(&mut metadata.rating, rating.map(|rating| rating.round() as i8));
 }
@@ -82,7 +90,9 @@ impl<'a, 'input> Description<'a, 'input> {
         }
         let element = self.element(namespace, name)?;
         let is_default = |item: &Node<'_, '_>| item.attribute((XML, "lang")) == Some("x-default");
-        let item = Self::items(element).find(is_default).or_else(|| Self::items(element).next());
+        let item = Self::items(element)
+            .find(is_default)
+            .or_else(|| Self::items(element).next());
         clean(item.unwrap_or(element).text()?)
     }
 
@@ -111,7 +121,11 @@ fn parse_degrees(text: &str) -> Option<f64> {
     };
     let parts = text[..at].split(',').map(|part| part.trim().parse::<f64>().ok());
     let parts = parts.collect::<Option<Vec<_>>>()?;
-    let degrees = parts.iter().zip([1.0, 60.0, 3600.0]).map(|(part, unit)| part / unit).sum::<f64>();
+    let degrees = parts
+        .iter()
+        .zip([1.0, 60.0, 3600.0])
+        .map(|(part, unit)| part / unit)
+        .sum::<f64>();
     (parts.len() <= 3).then_some(sign * degrees)
 }
 

@@ -31,7 +31,11 @@ fn structure(magic: &[u8; 4], header: &[u8], directories: &[&[Value<'_>]], paylo
         for (tag, kind, values) in *entries {
             bytes.extend(tag.to_le_bytes());
             bytes.extend(kind.to_le_bytes());
-            let count = if values[0] == PAYLOAD && *kind == 7 { payload.len() } else { values.len() };
+            let count = if values[0] == PAYLOAD && *kind == 7 {
+                payload.len()
+            } else {
+                values.len()
+            };
             bytes.extend((count as u32).to_le_bytes());
             let value = resolve(*tag, values[0]);
             // Two short values fit in the entry.
@@ -70,7 +74,11 @@ fn cr3() -> Vec<u8> {
         let table = boxed(b"stbl", &[&sizes, &offsets]);
         let track = boxed(b"trak", &[&boxed(b"mdia", &[&boxed(b"minf", &[&table])])]);
         let canon = boxed(b"uuid", &[name, &boxed(b"CMT1", &[&camera])]);
-        let head = [boxed(b"ftyp", &[b"crx \0\0\0\x01crx isom"]), boxed(b"moov", &[&canon, &track])].concat();
+        let head = [
+            boxed(b"ftyp", &[b"crx \0\0\0\x01crx isom"]),
+            boxed(b"moov", &[&canon, &track]),
+        ]
+        .concat();
         [head, boxed(b"mdat", &[&preview])].concat()
     };
     let offset = file(0).len() - preview.len();
@@ -101,7 +109,11 @@ pub(super) fn files() -> Vec<(Format, Vec<u8>)> {
     vec![
         (
             Format::Dng,
-            of(b"II*\0", b"", &[&[(254, 4, &[1]), TURNED, (330, 4, &[1]), (0xc612, 1, &[1])], &strip]),
+            of(
+                b"II*\0",
+                b"",
+                &[&[(254, 4, &[1]), TURNED, (330, 4, &[1]), (0xc612, 1, &[1])], &strip],
+            ),
         ),
         (
             Format::Cr2,
@@ -113,7 +125,11 @@ pub(super) fn files() -> Vec<(Format, Vec<u8>)> {
         ),
         (
             Format::Raw,
-            of(b"II*\0", b"", &[&[TURNED, (330, 4, &[1])], &[MOSAIC, linked[0], linked[1]]]),
+            of(
+                b"II*\0",
+                b"",
+                &[&[TURNED, (330, 4, &[1])], &[MOSAIC, linked[0], linked[1]]],
+            ),
         ),
         (Format::Rw2, of(b"IIU\0", b"", &[&[(0x2e, 7, &[PAYLOAD]), TURNED]])),
         // Olympus keeps the preview in notes that nothing here reads.

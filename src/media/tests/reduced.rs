@@ -12,7 +12,11 @@ fn averaged(whole: &RgbImage, factor: usize) -> image::RgbImage {
         let count = rows.len() * (factor.min(width - x));
         let sum = rows.flat_map(|row| &pixels[row * width + x..row * width + (x + factor).min(width)]);
         let sum = sum.fold([0u32; 3], |sum, pixel| {
-            [sum[0] + u32::from(pixel[0]), sum[1] + u32::from(pixel[1]), sum[2] + u32::from(pixel[2])]
+            [
+                sum[0] + u32::from(pixel[0]),
+                sum[1] + u32::from(pixel[1]),
+                sum[2] + u32::from(pixel[2]),
+            ]
         });
         image::Rgb(sum.map(|sum| ((sum + count as u32 / 2) / count as u32) as u8))
     })
@@ -35,7 +39,11 @@ fn assert_reduced(bytes: &[u8], factors: &[u32], tolerance: f64, name: &str) {
         assert_eq!(photo.info, whole.info, "{name}");
         assert_eq!(photo.metadata, whole.metadata, "{name}");
         let expected = averaged(&whole.image, factor as usize);
-        assert_eq!((photo.image.width(), photo.image.height()), expected.dimensions(), "{name}");
+        assert_eq!(
+            (photo.image.width(), photo.image.height()),
+            expected.dimensions(),
+            "{name}"
+        );
         let difference = mean_difference(photo.image.data(), &expected);
         assert!(difference < tolerance, "{name} at 1/{factor}: {difference}");
     }
@@ -97,7 +105,10 @@ fn what_is_small_stays_whole() {
 /// A mosaic of damage: whatever the full decoder makes of it, the reduced image has the fraction's size or the whole's.
 #[test]
 fn damaged_coded_data_is_left_to_the_full_decoder() {
-    for sample in [&include_bytes!("samples/restart.jpg")[..], include_bytes!("samples/progressive-420.jpg")] {
+    for sample in [
+        &include_bytes!("samples/restart.jpg")[..],
+        include_bytes!("samples/progressive-420.jpg"),
+    ] {
         let start = sample.windows(2).rposition(|marker| marker == [0xff, 0xda]).unwrap() + 14;
         for at in start..sample.len() - 2 {
             let mut bytes = sample.to_vec();

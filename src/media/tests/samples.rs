@@ -42,6 +42,19 @@ samples! {
     "grey.tga": Tga,
     "picture.ico": Ico,
     "bitmap.ico": Ico,
+    "reversible.jp2": Jpeg2000,
+    "lossy.j2k": Jpeg2000,
+    "grey.jp2": Jpeg2000,
+    "lossless.jxl": JpegXl,
+    "lossy.jxl": JpegXl,
+    "turned.jxl": JpegXl,
+    "exif-xmp.jxl": JpegXl,
+    "from-jpeg.jxl": JpegXl,
+    "444.heic": Heic,
+    "exif-xmp.heic": Heic,
+    "444.avif": Avif,
+    "ten-bits.avif": Avif,
+    "turned.avif": Avif,
 }
 
 /// Every file with its format.
@@ -121,4 +134,24 @@ fn variants_that_are_not_decoded_say_which_they_are() {
         let message = decode_default(bytes).unwrap_err().to_string();
         assert!(message.contains(variant), "{message}");
     }
+}
+
+#[test]
+fn tiles_are_laid_side_by_side() {
+    let photo = decode_default(include_bytes!("samples/grid.avif")).unwrap();
+    assert_eq!((photo.info.width, photo.info.height), (192, 128));
+    let image = image::RgbImage::from_raw(192, 128, photo.image.data().to_vec()).unwrap();
+    let small = image::imageops::resize(&image, 48, 32, image::imageops::FilterType::Triangle);
+    let whole = Photo {
+        image: RgbImage::new(48, 32, small.into_raw()).unwrap(),
+        ..photo
+    };
+    assert!(mean_difference(&whole, false) < 6.0);
+}
+
+#[test]
+fn a_lower_resolution_of_jpeg_2000_is_enough() {
+    let photo = decode_reduced(include_bytes!("samples/reversible.jp2"), &Limits::default(), 8).unwrap();
+    assert_eq!((photo.info.width, photo.info.height), (48, 32));
+    assert!((8..32).contains(&photo.image.height()), "{}", photo.image.height());
 }

@@ -37,8 +37,9 @@ fn main() -> Result<()> {
     for file in files.iter().filter(|file| is_photo_name(file)) {
         let bytes = fs::read(file)?;
         let (whole, whole_took) = fastest(args.repeat, || media::decode(&bytes, &Limits::default()))?;
-        let (reduced, reduced_took) =
-            fastest(args.repeat, || media::decode_reduced(&bytes, &Limits::default(), enough))?;
+        let (reduced, reduced_took) = fastest(args.repeat, || {
+            media::decode_reduced(&bytes, &Limits::default(), enough)
+        })?;
         let cosine = dot(&vector(encoder.as_ref(), &whole)?, &vector(encoder.as_ref(), &reduced)?);
         if args.each {
             println!(
@@ -75,10 +76,7 @@ fn main() -> Result<()> {
 }
 
 /// A photograph, and the shortest time that decoding it took.
-fn fastest(
-    repeat: usize,
-    decode: impl Fn() -> Result<Photo, media::MediaError>,
-) -> Result<(Photo, Duration)> {
+fn fastest(repeat: usize, decode: impl Fn() -> Result<Photo, media::MediaError>) -> Result<(Photo, Duration)> {
     let timed = || {
         let start = Instant::now();
         decode().map(|photo| (photo, start.elapsed()))
