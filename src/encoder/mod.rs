@@ -52,6 +52,10 @@ pub trait ImageEncoder: Send + Sync {
     /// What this encoder is; equal fingerprints mean comparable vectors.
     fn identity(&self) -> &Identity;
 
+    /// How many pixels along its shorter side a photograph has to have, that [`ImageEncoder::preprocess`] may make of it what
+    /// it would of a larger one: twice what it is resized to.
+    fn enough_pixels(&self) -> u32;
+
     /// Resizes, crops and normalises one image to the model's input.
     fn preprocess(&self, image: &RgbImage) -> Result<Pixels, EncoderError>;
 

@@ -120,6 +120,16 @@ impl Preprocess {
         }
     }
 
+    /// Twice what the shorter side is resized to, in pixels: a photograph that was reduced to as many by averaging is resized
+    /// to nearly the same as the whole.
+    pub fn enough_pixels(&self) -> u32 {
+        let resized = match self.fit {
+            Fit::Crop { resize, .. } => resize.max(self.size),
+            Fit::Squash => self.size,
+        };
+        resized.saturating_mul(2)
+    }
+
     /// Resizes, crops and normalises `image`: three planes of `size` x `size` values, `(p / 255 - mean) / std`.
     ///
     /// Memory and time follow from the part of the photograph that the square shows, whatever its aspect ratio.

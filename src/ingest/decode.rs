@@ -25,16 +25,19 @@ pub(super) enum DecodeError {
 #[derive(Debug)]
 pub(super) struct Decoder {
     limits: Limits,
+    /// Pixels along the shorter side that will do.
+    enough: u32,
     gate: Arc<Gate>,
     /// What a thread takes before it knows how much a photograph needs.
     share: u64,
 }
 
 impl Decoder {
-    pub fn new(options: &Options) -> Self {
+    pub fn new(options: &Options, enough: u32) -> Self {
         let limits = options.limits;
         Self {
             limits,
+            enough,
             gate: Gate::new(limits.max_alloc_bytes),
             share: limits.max_alloc_bytes / options.jobs.get() as u64,
         }
@@ -51,7 +54,7 @@ impl Decoder {
                 max_alloc_bytes: granted,
                 ..self.limits
             };
-            let needed = match guarded(|| media::decode(bytes, &limits))? {
+            let needed = match guarded(|| media::decode_reduced(bytes, &limits, self.enough))? {
                 Ok(photo) => return Ok(then(&photo)),
                 // With all that there is, the message names the limit that was asked for.
                 Err(error) if granted == self.gate.total() => return Err(error.into()),
@@ -95,14 +98,15 @@ mod tests {
     }
 
     fn decoder(max_alloc_bytes: u64) -> Decoder {
-        Decoder::new(&Options {
+        let options = Options {
             jobs: NonZeroUsize::new(4).unwrap(),
             limits: Limits {
                 max_alloc_bytes,
                 ..Limits::default()
             },
             ..Options::default()
-        })
+        };
+        Decoder::new(&options, u32::MAX)
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl<'a> Preparer<'a> {
             index: index.clone(),
             images: images.clone(),
             encoder,
-            decoder: Decoder::new(options),
+            decoder: Decoder::new(options, encoder.enough_pixels()),
             reading: Gate::new(READ_AHEAD_BYTES),
         }
     }

@@ -134,7 +134,7 @@ impl<'a> Source<'a> {
             roots: library.roots()?,
             images,
             encoder,
-            decoder: Decoder::new(options),
+            decoder: Decoder::new(options, encoder.enough_pixels()),
             reading: Gate::new(READ_AHEAD_BYTES),
         })
     }

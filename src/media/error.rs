@@ -74,6 +74,14 @@ pub enum MediaError {
 }
 
 impl MediaError {
+    /// A decoder gave more or fewer pixels than the file announces.
+    pub(super) fn other_size(format: Format) -> Self {
+        Self::Decode {
+            format,
+            message: "the decoder gave another number of pixels than announced".to_owned(),
+        }
+    }
+
     /// Puts a decoder's error in our words.
     pub(super) fn from_image(error: ImageError, format: Format, limits: &Limits) -> Self {
         match error {

@@ -1,17 +1,23 @@
+use image::DynamicImage;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder};
 
-use super::Format;
+use super::tiff::Tiff;
 use crate::rgb::RgbImage;
 
-/// How the file says that it is to be turned; damaged or missing metadata means as it is.
-pub(super) fn read(decoder: &mut impl ImageDecoder, format: Format, bytes: &[u8]) -> Orientation {
-    let found = match format {
-        // The decoder would allocate whatever length the chunk claims.
-        Format::WebP => webp_exif(bytes).and_then(Orientation::from_exif_chunk),
-        _ => decoder.orientation().ok(),
-    };
-    found.unwrap_or(Orientation::NoTransforms)
+/// How an EXIF block says that the image is to be turned; damaged or missing metadata means as it is.
+pub(super) fn of_exif(block: Option<&[u8]>) -> Orientation {
+    let directory = block.and_then(Tiff::new).and_then(|tiff| tiff.first());
+    let number = directory.and_then(|directory| directory.number(0x0112));
+    let known = number.and_then(|number| Orientation::from_exif(u8::try_from(number).ok()?));
+    known.unwrap_or(Orientation::NoTransforms)
+}
+
+/// Whether rows become columns.
+pub(super) fn swaps_sides(orientation: Orientation) -> bool {
+    matches!(
+        orientation,
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
+    )
 }
 
 /// Turns `stored` to stand upright.
@@ -56,21 +62,4 @@ fn transpose(stored: &[[u8; 3]], width: usize, height: usize, from_bottom: bool,
         }
     }
     turned
-}
-
-/// The TIFF structure in a WebP's EXIF chunk (RIFF container specification, RFC 9649, section 2.7).
-fn webp_exif(bytes: &[u8]) -> Option<&[u8]> {
-    let mut rest = bytes.get(12..)?;
-    loop {
-        let (name, after) = rest.split_first_chunk::<4>()?;
-        let (length, after) = after.split_first_chunk::<4>()?;
-        let length = u32::from_le_bytes(*length) as usize;
-        let content = after.get(..length)?;
-        if name == b"EXIF" {
-            // Some writers keep the prefix that EXIF has in a JPEG.
-            return Some(content.strip_prefix(b"Exif\0\0").unwrap_or(content));
-        }
-        // Chunks are padded to an even length.
-        rest = after.get(length.checked_add(length % 2)?..)?;
-    }
 }

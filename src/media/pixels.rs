@@ -4,7 +4,7 @@ use image::DynamicImage;
 ///
 /// 16-bit samples are rounded to the nearest level, where PIL drops the low byte of colour images: the two differ by at
 /// most one level. Floats run from 0 to 1.
-trait Sample: Copy {
+pub(super) trait Sample: Copy {
     /// The nearest of 256 levels.
     fn level(self) -> u8;
 
@@ -65,11 +65,13 @@ pub(super) fn to_rgb8(image: DynamicImage) -> Vec<u8> {
     }
 }
 
-fn grey<S: Sample>(samples: &[S]) -> Vec<u8> {
+/// RGB triples of grey samples.
+pub(super) fn grey<S: Sample>(samples: &[S]) -> Vec<u8> {
     samples.iter().flat_map(|value| [value.level(); 3]).collect()
 }
 
-fn grey_alpha<S: Sample>(samples: &[S]) -> Vec<u8> {
+/// RGB triples of grey samples with opacity, over white.
+pub(super) fn grey_alpha<S: Sample>(samples: &[S]) -> Vec<u8> {
     samples
         .as_chunks()
         .0
@@ -82,13 +84,20 @@ fn rgb<S: Sample>(samples: &[S]) -> Vec<u8> {
     samples.iter().map(|value| value.level()).collect()
 }
 
-fn rgba<S: Sample>(samples: &[S]) -> Vec<u8> {
+/// RGB triples of RGB samples with opacity, over white.
+pub(super) fn rgba<S: Sample>(samples: &[S]) -> Vec<u8> {
     samples
         .as_chunks()
         .0
         .iter()
         .flat_map(|&[r, g, b, alpha]| [r, g, b].map(|value| value.over_white(alpha)))
         .collect()
+}
+
+/// The RGB triple of cyan, magenta, yellow and black inks, where 255 is full ink: the paper's light is taken away twice.
+pub(super) fn of_ink(colours: [u8; 3], black: u8) -> [u8; 3] {
+    let left = u32::from(255 - black);
+    colours.map(|colour| ((u32::from(255 - colour) * left + 127) / 255) as u8)
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
 mod damage;
 mod kinds;
 mod orientations;
+mod raw;
+mod reduced;
+mod samples;
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageFormat};
+use image::DynamicImage;
 
 use super::*;
 
-const FORMATS: [Format; 8] = [
+/// Formats that the image crate writes too.
+const FORMATS: [Format; 9] = [
     Format::Jpeg,
     Format::Png,
     Format::WebP,
@@ -17,6 +21,7 @@ const FORMATS: [Format; 8] = [
     Format::Tiff,
     Format::Pnm,
     Format::Qoi,
+    Format::Tga,
 ];
 
 fn decode_default(bytes: &[u8]) -> Result<Photo, MediaError> {
@@ -25,7 +30,7 @@ fn decode_default(bytes: &[u8]) -> Result<Photo, MediaError> {
 
 fn encode(image: &DynamicImage, format: Format) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    image.write_to(&mut bytes, ImageFormat::from(format)).unwrap();
+    image.write_to(&mut bytes, format.of_image_crate().unwrap()).unwrap();
     bytes.into_inner()
 }
 

@@ -32,9 +32,11 @@ pub fn embed_file(encoder: &dyn ImageEncoder, file: &Path) -> Result<Vec<f32>, Q
         path: file.to_path_buf(),
         source,
     })?;
-    let photo = media::decode(&bytes, &Limits::default()).map_err(|source| QueryError::Decode {
-        path: file.to_path_buf(),
-        source,
+    let photo = media::decode_reduced(&bytes, &Limits::default(), encoder.enough_pixels()).map_err(|source| {
+        QueryError::Decode {
+            path: file.to_path_buf(),
+            source,
+        }
     })?;
     let pixels = encoder.preprocess(&photo.image)?;
     let embeddings = encoder.embed(&[&pixels])?;

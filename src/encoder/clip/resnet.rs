@@ -227,6 +227,10 @@ impl ImageEncoder for ResNetImageEncoder {
         &self.identity
     }
 
+    fn enough_pixels(&self) -> u32 {
+        self.preprocess.enough_pixels()
+    }
+
     fn preprocess(&self, image: &RgbImage) -> Result<Pixels, EncoderError> {
         self.preprocess.apply(image)
     }

@@ -109,6 +109,10 @@ impl<P: DevicePool> ImageEncoder for DeviceImageEncoder<P> {
         &self.identity
     }
 
+    fn enough_pixels(&self) -> u32 {
+        self.preprocess.enough_pixels()
+    }
+
     fn preprocess(&self, image: &RgbImage) -> Result<Pixels, EncoderError> {
         self.preprocess.apply(image)
     }

@@ -180,6 +180,10 @@ impl<P: Pool> ImageEncoder for TowerImageEncoder<P> {
         &self.identity
     }
 
+    fn enough_pixels(&self) -> u32 {
+        self.preprocess.enough_pixels()
+    }
+
     fn preprocess(&self, image: &RgbImage) -> Result<Pixels, EncoderError> {
         self.preprocess.apply(image)
     }
