@@ -38,6 +38,10 @@ impl Pool {
         self.capacity
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// What a score must exceed to be kept.
     #[inline]
     pub(crate) fn threshold(&self) -> f32 {

@@ -14,6 +14,9 @@ use crate::segment::format::NONE;
 /// been expanded at all.
 const AT_ONCE: usize = 4;
 
+/// Of the rows that a walk with a filter may score, one in so many is scored before it is judged whether they will do.
+const PATIENCE: usize = 8;
+
 /// The neighbours of rows at level 0.
 pub(crate) trait Links {
     /// Calls `visit` with each neighbour of a row; it may be called with anything, rows that are not there too.
@@ -97,8 +100,15 @@ impl Walker {
 
     /// As [`Walker::walk`], for rows that `admits` accepts alone: the pool holds no other when it returns. The walk
     /// passes through the others, which otherwise would cut the graph apart, and goes on until none could lead to
-    /// something better.
-    pub(crate) fn walk_admitted(&mut self, links: &impl Links, scorer: &impl Scorer, admits: impl Fn(u32) -> bool) {
+    /// something better. It gives up where, at the rate at which it meets rows that are admitted, more than `most` would
+    /// have to be scored; whether it came to its end is returned.
+    pub(crate) fn walk_admitted(
+        &mut self,
+        links: &impl Links,
+        scorer: &impl Scorer,
+        most: usize,
+        admits: impl Fn(u32) -> bool,
+    ) -> bool {
         let ef = self.pool.capacity();
         self.open.clear();
         self.open.extend(self.pool.iter());
@@ -106,17 +116,10 @@ impl Walker {
         for entry in self.open.iter().filter(|entry| admits(entry.id)) {
             self.pool.push(entry.score, entry.id);
         }
-        while let Some(nearest) = self.open.pop() {
-            if nearest.score < self.pool.threshold() {
-                break;
-            }
-            self.fresh.clear();
-            links.each(nearest.id, |next| {
-                if self.visited.mark(next) {
-                    self.fresh.push(next);
-                }
-            });
+        let mut scored = 0;
+        while self.expand_open(links) {
             scorer.score(&self.fresh, &mut self.scores);
+            scored += self.fresh.len();
             for (row, score) in self.fresh.iter().zip(&self.scores) {
                 if *score > self.pool.threshold() {
                     let (score, id) = (*score, *row);
@@ -126,7 +129,43 @@ impl Walker {
                     }
                 }
             }
+            let expected = scored.saturating_mul(ef) / self.pool.len().max(1);
+            if scored > most || scored > most / PATIENCE && expected > most {
+                return false;
+            }
         }
+        true
+    }
+
+    /// Expands the best open rows, a few at once; false when none could lead to something better.
+    fn expand_open(&mut self, links: &impl Links) -> bool {
+        let Self {
+            visited,
+            pool,
+            fresh,
+            open,
+            ..
+        } = self;
+        fresh.clear();
+        let threshold = pool.threshold();
+        let mut expanded = 0;
+        while expanded < AT_ONCE
+            && let Some(nearest) = open.pop()
+        {
+            if nearest.score < threshold {
+                break;
+            }
+            links.each(nearest.id, |next| {
+                if visited.mark(next) {
+                    fresh.push(next);
+                }
+            });
+            expanded += 1;
+        }
+        if let Some(next) = open.peek() {
+            links.prefetch(next.id);
+        }
+        expanded > 0
     }
 
     /// Puts what the walk found into the order of other scores.

@@ -47,7 +47,10 @@ fn search(
     let scorer = ByVectors { vectors, query };
     walker.begin(vectors.len() / query.len().max(1), ef);
     walker.descend(graph, &scorer);
-    walker.walk_admitted(graph, &scorer, admits);
+    assert!(
+        walker.walk_admitted(graph, &scorer, usize::MAX, admits),
+        "nothing to give up for"
+    );
     walker.pool().iter().collect()
 }
 
@@ -70,6 +73,29 @@ fn query(matrix: &Matrix, row: usize) -> Vec<f32> {
         .iter()
         .map(|x| x.to_f32())
         .collect()
+}
+
+#[test]
+fn a_walk_that_meets_few_admitted_rows_gives_up() {
+    let matrix = unit_rows(2_000, DIM, 1.0, 9);
+    let graph = build(&matrix);
+    let query = query(&matrix, 7);
+    let scorer = ByVectors {
+        vectors: &matrix.vectors,
+        query: &query,
+    };
+    let mut walker = Walker::default();
+    let mut walk = |most, step| {
+        walker.begin(2_000, 50);
+        walker.descend(&graph.view(), &scorer);
+        walker.walk_admitted(&graph.view(), &scorer, most, |row| row % step == 0)
+    };
+    assert!(walk(2_000, 1) && walk(2_000, 2));
+    assert!(
+        !walk(1_000, 100),
+        "20 are admitted, which all others would be scored for"
+    );
+    assert!(!walk(10, 1), "more are scored than would be by a scan");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use super::LINE;
 use super::int8::{self, Int8, Work};
 use super::sketch::{LineQuery, Lines};
-use super::work::{InOrder, Listed, Pair};
+use super::work::{InOrder, Listed, Pair, Several};
 
 /// The instructions that products of int8 codes run with. A value exists only for instructions that this processor has.
 ///
@@ -81,6 +81,17 @@ impl Kernels {
         self.run(InOrder { query, codes, out });
     }
 
+    /// The products of each of [`SEVERAL`](super::SEVERAL) queries with listed rows, as [`Kernels::listed`] gives them;
+    /// queries, and their products, one after another.
+    pub(crate) fn several(self, queries: &[i16], codes: &[i8], rows: &[u32], out: &mut [i32]) {
+        self.run(Several {
+            queries,
+            codes,
+            rows,
+            out,
+        });
+    }
+
     /// The products of `query` with lines, in the order in which `rows` lists them; minus infinity for a line that is not
     /// there.
     pub(crate) fn lines(self, query: &LineQuery, lines: &[[u8; LINE]], rows: &[u32], out: &mut [f32]) {
@@ -121,6 +132,7 @@ impl Kernels {
 
 #[cfg(test)]
 mod tests {
+    use super::super::SEVERAL;
     use super::*;
     use crate::kernel::{STRONG, WEAK};
     use crate::testing::Noise;
@@ -155,6 +167,16 @@ mod tests {
                 kernels.listed(&query, &all, &rows, &mut out);
                 let listed = rows.map(|row| truth.get(row as usize).copied().unwrap_or(0));
                 assert_eq!(out, listed, "{kernels:?} {length}");
+                let queries: Vec<i16> = (1..=SEVERAL as i16)
+                    .flat_map(|part| query.iter().map(move |x| x / part))
+                    .collect();
+                let mut out = [7; 12 * SEVERAL];
+                kernels.several(&queries, &all, &rows, &mut out);
+                for (query, out) in queries.chunks(length).zip(out.chunks(12)) {
+                    let mut alone = [7; 12];
+                    kernels.listed(query, &all, &rows, &mut alone);
+                    assert_eq!(out, alone, "{kernels:?} {length}");
+                }
                 assert_eq!(
                     kernels.pair(first, second),
                     reference(first, second),
@@ -232,6 +254,11 @@ mod tests {
             assert_eq!(out[0], 64);
             kernels.listed(&[], &[], &[0, 1, 2], &mut out);
             assert_eq!(out, [0, 0, 0]);
+            let mut several = [5; 3 * SEVERAL];
+            kernels.several(&[1; 64 * SEVERAL], &[1; 100], &[0, 1, u32::MAX], &mut several);
+            assert!(several.chunks(3).all(|products| products == [64, 0, 0]));
+            kernels.several(&[], &[], &[0, 1, 2], &mut several);
+            assert_eq!(several, [0; 3 * SEVERAL]);
             assert_eq!(kernels.pair(&[1; 64], &[1; 63]), 0);
         }
     }

@@ -5,7 +5,7 @@
 //! | `float` | f16 and f32 vectors: exact scores |
 //! | `choice` | [`Kernels`]: which instructions the processor has, and products of int8 codes with them |
 //! | `int8/` | the inner loop over codes, one file an instruction set |
-//! | `work` | what is done with that loop: listed rows, or all rows in order |
+//! | `work` | what is done with that loop: listed rows, for one query or several, or all rows in order |
 //! | `sketch` | products with rows of one cache line |
 //! | `prefetch` | asking for memory before it is needed |
 //!
@@ -20,6 +20,7 @@ mod work;
 
 pub(crate) use choice::Kernels;
 pub(crate) use float::{dot_f16_f16, dot_f16_f32, dot_f32_f32};
+pub(crate) use int8::SEVERAL;
 pub(crate) use prefetch::prefetch;
 pub(crate) use sketch::{LineQuery, MAX_SHIFT, STRONG, WEAK, weak_place};
 

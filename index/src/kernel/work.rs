@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "pointers into slices whose lengths are checked")]
 
 use super::LINE;
-use super::int8::{Int8, Work};
+use super::int8::{Int8, SEVERAL, Work};
 use super::prefetch::prefetch_line;
 
 /// Cache lines of rows asked for before they are multiplied: enough to hide the way to memory, few enough to be in the L1
@@ -50,6 +50,44 @@ impl Work for Listed<'_> {
             } else {
                 0
             };
+        }
+    }
+}
+
+/// Products of several queries with listed rows.
+pub(super) struct Several<'a> {
+    /// One after another.
+    pub(super) queries: &'a [i16],
+    pub(super) codes: &'a [i8],
+    pub(super) rows: &'a [u32],
+    /// Those of one query after those of another.
+    pub(super) out: &'a mut [i32],
+}
+
+impl Work for Several<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Int8>(self) {
+        let length = whole(self.queries.len() / SEVERAL);
+        let count = self.codes.len().checked_div(length).unwrap_or(0);
+        let start = |row: u32| self.codes.as_ptr().wrapping_add(row as usize * length);
+        let ahead = (LINES_AHEAD * LINE).checked_div(length).unwrap_or(0);
+        for (place, row) in self.rows.iter().enumerate() {
+            if let Some(row) = self.rows.get(place + ahead) {
+                for line in (0..length).step_by(LINE) {
+                    prefetch_line(start(*row).wrapping_add(line).cast());
+                }
+            }
+            let products = if (*row as usize) < count {
+                // SAFETY: `row < count`, so that `codes` holds `length` values from its start on; the queries hold
+                // `SEVERAL` times as many.
+                unsafe { I::queries_row(self.queries.as_ptr(), start(*row), length) }
+            } else {
+                [0; SEVERAL]
+            };
+            let places = self.out.iter_mut().skip(place).step_by(self.rows.len());
+            places.zip(products).for_each(|(out, product)| *out = product);
         }
     }
 }

@@ -113,6 +113,11 @@ impl<'a> CodesView<'a> {
         self.scales.len()
     }
 
+    /// What one in a row's codes stands for; 0 for a row that is not there.
+    pub(crate) fn scale(&self, row: u32) -> f32 {
+        self.scales.get(row as usize).copied().unwrap_or_default()
+    }
+
     /// The codes of a row.
     pub(crate) fn row(&self, row: u32) -> Option<&'a [i8]> {
         let stride = stride(self.dim);

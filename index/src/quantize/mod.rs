@@ -7,9 +7,11 @@
 //! what rounding left, and not longer than `scale * error`.
 
 mod codes;
+mod many;
 mod query;
 
 pub(crate) use codes::{Codes, CodesView, MAX_CODE, memory, stride};
+pub(crate) use many::PreparedQueries;
 pub(crate) use query::{MAX_ROWS_AT_ONCE, PreparedQuery};
 
 /// Nearest integer to a value of less than 2^22, in a form that compilers turn into vector instructions.

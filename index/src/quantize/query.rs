@@ -62,6 +62,17 @@ impl PreparedQuery {
         self.rest = rest.sqrt() * self.scale;
     }
 
+    /// The values that are multiplied with codes.
+    pub(super) fn values(&self) -> &[i16] {
+        &self.values
+    }
+
+    /// The score of a row with this scale and this product.
+    #[inline]
+    pub(super) fn score(&self, scale: f32, product: i32) -> f32 {
+        self.offset + scale * (self.scale * product as f32)
+    }
+
     /// The scores of the listed rows, in `scores` alone when it returns.
     pub(crate) fn score_listed(&self, codes: &CodesView<'_>, rows: &[u32], scores: &mut Vec<f32>) {
         scores.clear();

@@ -4,8 +4,11 @@
 //! on the error, so that only rows which may be among the best are scored exactly; the answer is that of a scan of the
 //! vectors themselves, down to the order of equal scores.
 
+mod bounds;
+mod many;
+mod rows;
+
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use half::f16;
 use rayon::prelude::*;
@@ -18,60 +21,45 @@ use crate::matrix::Matrix;
 use crate::quantize::{CodesView, MAX_ROWS_AT_ONCE, PreparedQuery};
 use crate::types::ItemId;
 use crate::view::Sealed;
+use bounds::{Bounds, Found};
+pub(super) use many::scan_sealed_many;
+use rows::Rows;
+pub(super) use rows::{admitted, scan_costs};
 
 /// Rows that one task scans; fewer than this are not worth a second thread.
 const CHUNK: usize = 4096;
-/// A filter this many times smaller than the rows is looked up id by id.
-const NARROW: u64 = 16;
 
 /// Scans the sealed rows that still hold and that the filter admits.
 pub(super) fn scan_sealed(sealed: &Sealed, query: &[f32], k: usize, filter: Option<&RoaringTreemap>) -> Top<ItemId> {
-    let (ids, codes) = (sealed.segment.ids(), sealed.segment.codes());
+    let codes = sealed.segment.codes();
     let mut prepared = PreparedQuery::default();
     prepared.prepare(&codes, query);
+    let bounds = Bounds::new(&codes, &prepared, k);
     let scan = Scan {
         codes,
         query: &prepared,
-        width: prepared.width(&codes),
-        slack: prepared.slack(&codes),
-        k,
-        floor: Floor::default(),
+        bounds: &bounds,
     };
-    let mut candidates = match filter {
-        Some(filter) if filter.len().saturating_mul(NARROW) < ids.len() as u64 => {
-            let rows = rows_of(filter, sealed);
-            split(rows.len(), |part| scan.listed(rows.get(part).unwrap_or_default()))
-        }
-        _ => split(ids.len(), |part| {
-            scan.in_order(part, |row| {
-                let id = ids.get(row as usize);
-                !sealed.dead.contains(row as usize) && id.is_some_and(|id| admits(filter, *id))
-            })
-        }),
-    };
-    let floor = scan.floor.get();
-    candidates.retain(|candidate| candidate.score >= floor);
-    candidates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
-    rerank(sealed, query, k, candidates.iter().copied())
+    let rows = Rows::of(sealed, filter);
+    let found = split(rows.len(), |part| match &rows {
+        Rows::Listed(rows) => scan.listed(rows.get(part).unwrap_or_default()),
+        Rows::All(_) => scan.in_order(part, |row| rows.holds(row, sealed, filter)),
+    });
+    rerank(sealed, query, k, bounds.best(found).iter().copied())
 }
 
 /// What a scan by codes is about.
 struct Scan<'a> {
     codes: CodesView<'a>,
     query: &'a PreparedQuery,
-    /// A row's score by codes is within `width * scale + slack` of its own.
-    width: f32,
-    slack: f32,
-    k: usize,
-    /// `k` rows have at least this score.
-    floor: Floor,
+    bounds: &'a Bounds,
 }
 
 impl Scan<'_> {
     /// The rows of a range that may be among the `k` best, each with the greatest score that it can have.
     fn in_order(&self, range: Range<usize>, admits: impl Fn(u32) -> bool) -> Vec<Scored<u32>> {
         let mut scores = [0.0; MAX_ROWS_AT_ONCE];
-        let mut found = Found::new(self);
+        let mut found = Found::new(self.bounds);
         for first in range.clone().step_by(MAX_ROWS_AT_ONCE) {
             let count = MAX_ROWS_AT_ONCE.min(range.end - first);
             let (Some(scores), Some(scales)) = (scores.get_mut(..count), self.codes.scales.get(first..first + count))
@@ -87,12 +75,11 @@ impl Scan<'_> {
     /// The same of listed rows.
     fn listed(&self, rows: &[u32]) -> Vec<Scored<u32>> {
         let (mut scores, mut scales) = (Vec::new(), Vec::new());
-        let mut found = Found::new(self);
+        let mut found = Found::new(self.bounds);
         for rows in rows.chunks(MAX_ROWS_AT_ONCE) {
             self.query.score_listed(&self.codes, rows, &mut scores);
             scales.clear();
-            let scale = |row: &u32| self.codes.scales.get(*row as usize).copied().unwrap_or_default();
-            scales.extend(rows.iter().map(scale));
+            scales.extend(rows.iter().map(|row| self.codes.scale(*row)));
             let row = |place: usize| rows.get(place).copied().unwrap_or(u32::MAX);
             found.consider(&scores, &scales, row, |_| true);
         }
@@ -100,121 +87,15 @@ impl Scan<'_> {
     }
 }
 
-/// What one task of a scan has found.
-struct Found<'a> {
-    scan: &'a Scan<'a>,
-    /// The best of the least scores that rows can have.
-    least: Top<u32>,
-    floor: f32,
-    candidates: Vec<Scored<u32>>,
-}
-
-impl<'a> Found<'a> {
-    fn new(scan: &'a Scan<'a>) -> Self {
-        Self {
-            scan,
-            least: Top::new(scan.k),
-            floor: f32::NEG_INFINITY,
-            candidates: Vec::new(),
-        }
-    }
-
-    /// Takes those of some rows that may be among the best.
-    fn consider(&mut self, scores: &[f32], scales: &[f32], row: impl Fn(usize) -> u32, admits: impl Fn(u32) -> bool) {
-        let Scan { width, slack, .. } = *self.scan;
-        self.floor = self.floor.max(self.scan.floor.get());
-        let floor = self.floor;
-        // Without a branch a row: nearly always there is none.
-        let bounds = scores.iter().zip(scales);
-        let any = bounds.fold(false, |any, (score, scale)| {
-            any | (score + width * scale + slack >= floor)
-        });
-        if !any {
-            return;
-        }
-        for (place, (score, scale)) in scores.iter().zip(scales).enumerate() {
-            let error = width * scale + slack;
-            let id = row(place);
-            if score + error >= self.floor && admits(id) {
-                let score = score + error;
-                self.candidates.push(Scored { score, id });
-                self.raise(score - 2.0 * error, id);
-            }
-        }
-    }
-
-    /// Notes that a row has at least this score.
-    fn raise(&mut self, score: f32, id: u32) {
-        if self.least.push(Scored { score, id })
-            && self.least.is_full()
-            && let Some(worst) = self.least.worst()
-            && worst.score > self.floor
-        {
-            self.floor = worst.score;
-            self.scan.floor.raise(worst.score);
-        }
-    }
-}
-
-/// A score that only rises, shared by the tasks of a scan.
-struct Floor(AtomicU32);
-
-impl Default for Floor {
-    fn default() -> Self {
-        Self(AtomicU32::new(ascending(f32::NEG_INFINITY)))
-    }
-}
-
-impl Floor {
-    fn get(&self) -> f32 {
-        let bits = self.0.load(Ordering::Relaxed);
-        f32::from_bits(if bits >> 31 == 1 { bits ^ 1 << 31 } else { !bits })
-    }
-
-    fn raise(&self, score: f32) {
-        self.0.fetch_max(ascending(score), Ordering::Relaxed);
-    }
-}
-
-/// Bits that are ordered as the numbers are.
-fn ascending(value: f32) -> u32 {
-    let bits = value.to_bits();
-    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
-}
-
-/// The work on all of `rows` rows, on several threads where it is worth it.
-fn split(rows: usize, work: impl Fn(Range<usize>) -> Vec<Scored<u32>> + Sync) -> Vec<Scored<u32>> {
+/// The work on all of `rows` rows, in parts on several threads where it is worth it; what came of each.
+fn split<T: Send>(rows: usize, work: impl Fn(Range<usize>) -> T + Sync) -> Vec<T> {
     let threads = rayon::current_num_threads();
     if threads == 1 || rows <= CHUNK {
-        return work(0..rows);
+        return vec![work(0..rows)];
     }
     let parts: Vec<_> = (0..rows).step_by(CHUNK).collect();
-    parts
-        .into_par_iter()
-        .flat_map_iter(|start| work(start..(start + CHUNK).min(rows)))
-        .collect()
-}
-
-/// The rows of a filter's items whose sealed vectors still hold, ascending.
-fn rows_of(filter: &RoaringTreemap, sealed: &Sealed) -> Vec<u32> {
-    let mut rest = sealed.segment.ids();
-    let mut passed = 0;
-    let mut rows = Vec::new();
-    for id in filter {
-        // Filters often name runs of ids: the next is near.
-        let mut step = 1;
-        while rest.get(step).is_some_and(|next| *next < id) {
-            step *= 2;
-        }
-        let near = rest.get(..step.saturating_add(1).min(rest.len())).unwrap_or_default();
-        let place = near.partition_point(|next| *next < id);
-        rest = rest.get(place..).unwrap_or_default();
-        passed += place;
-        if rest.first() == Some(&id) && !sealed.dead.contains(passed) {
-            rows.extend(u32::try_from(passed));
-        }
-    }
-    rows
+    let part = |start: usize| work(start..(start + CHUNK).min(rows));
+    parts.into_par_iter().map(part).collect()
 }
 
 /// Scans a matrix.

@@ -7,6 +7,7 @@ mod rerank;
 pub(crate) mod top;
 mod walk;
 
+use rayon::prelude::*;
 use roaring::RoaringTreemap;
 
 pub(crate) use plan::{GRAPH_MIN_ROWS, plan};
@@ -58,14 +59,52 @@ pub(crate) fn search(view: &SpaceView, query: &[f32], params: &SearchParams<'_>)
     for sealed in &view.shape.sealed {
         found = found.merge(search_segment(sealed, query, params));
     }
-    Ok(found
-        .into_sorted()
-        .into_iter()
-        .map(|hit| Hit {
-            id: hit.id,
-            score: hit.score,
-        })
-        .collect())
+    Ok(hits(found))
+}
+
+/// [`search`] for each of several queries, on all cores.
+pub(crate) fn search_many<Q: AsRef<[f32]> + Sync>(
+    view: &SpaceView,
+    queries: &[Q],
+    params: &SearchParams<'_>,
+) -> Result<Vec<Vec<Hit>>> {
+    let SearchParams { k, filter, .. } = *params;
+    for query in queries {
+        check_unit(&view.shape.space.name, view.shape.space.dim, query.as_ref())?;
+    }
+    if k == 0 {
+        return Ok(vec![Vec::new(); queries.len()]);
+    }
+    let each = queries.par_iter().map(|query| query.as_ref());
+    let mut found: Vec<_> = each
+        .clone()
+        .map(|query| exact::scan_matrix(&view.fresh, query, k, filter))
+        .collect();
+    for sealed in &view.shape.sealed {
+        let more: Vec<_> = match plan::choose(sealed, params).method {
+            Method::Graph => each
+                .clone()
+                .map(|query| search_segment(sealed, query, params))
+                .collect(),
+            Method::Exact => exact::scan_sealed_many(sealed, queries, k, filter),
+        };
+        found = found
+            .into_iter()
+            .zip(more)
+            .map(|(found, more)| found.merge(more))
+            .collect();
+    }
+    Ok(found.into_iter().map(hits).collect())
+}
+
+/// Best first.
+fn hits(found: Top<ItemId>) -> Vec<Hit> {
+    let sorted = found.into_sorted().into_iter();
+    let hit = |hit: top::Scored<ItemId>| Hit {
+        id: hit.id,
+        score: hit.score,
+    };
+    sorted.map(hit).collect()
 }
 
 fn search_segment(sealed: &Sealed, query: &[f32], params: &SearchParams<'_>) -> Top<ItemId> {

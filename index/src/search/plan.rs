@@ -2,19 +2,28 @@
 
 use std::fmt;
 
+use super::exact::{admitted, scan_costs};
 use super::{Mode, SearchParams, recall};
 use crate::view::{Sealed, Shape};
 
-// Measured with the example `threshold` on two cores with AVX2: 22,000 vectors of 384 dimensions are scanned in 1.2 to
-// 1.6 ms, and the graph takes 0.6, 1.0 and 1.6 ms with 64, 128 and 256 candidates. A candidate costs as much as
-// scanning about 100 vectors on both cores, or 50 on one.
+// Measured with `index_threshold` over `clip_like_vectors` of 512 dimensions, on one core of Zen 3 with AVX2 (2026-11-25):
+//
+// | vectors | scan | walk with the candidates that 0.99 takes: images, texts |
+// | ---: | ---: | ---: |
+// | 1,000 | 21 to 28 µs | 25, 34 µs (64) |
+// | 2,000 | 50 µs | 39, 40 µs (64) |
+// | 4,000 | 70 µs | 37, 39 µs (64) |
+// | 8,000 | 140 µs | 47, 56 µs (64) |
+// | 16,000 | 250 µs | 67, 78 µs (96) |
 
-/// Below this many sealed vectors a scan takes hardly longer than the graph, and loses nothing.
-pub(crate) const GRAPH_MIN_ROWS: usize = 20_000;
-/// Vectors that are scanned in the time that the graph search takes for one candidate.
-const ROWS_A_CANDIDATE: usize = 80;
-/// Below this many admitted vectors a scan is quick anyway.
-const FILTER_MIN_ITEMS: u64 = 5_000;
+/// Below this many sealed vectors a scan takes a tenth of a millisecond longer than the graph at most, loses nothing,
+/// and needs no graph to be made.
+pub(crate) const GRAPH_MIN_ROWS: usize = 8_000;
+/// Vectors that are scanned in the time that the graph search takes for one candidate: 50 while all vectors fit into the
+/// cache, and half as many once they come from memory, which is where it matters.
+const ROWS_A_CANDIDATE: u64 = 25;
+/// Below this many admitted vectors a scan is as quick as the graph search would be without a filter.
+const FILTER_MIN_ITEMS: u64 = 2_000;
 /// Candidates kept by the graph search where nothing was measured of the graph.
 const DEFAULT_EF: usize = 128;
 /// So many are kept in any case, so that asking for a few more results does not change the first ones.
@@ -155,25 +164,22 @@ pub(super) fn choose(sealed: &Sealed, params: &SearchParams<'_>) -> SegmentPlan 
 }
 
 fn weigh(sealed: &Sealed, params: &SearchParams<'_>, mode: Mode, ef: usize) -> (Method, PlanReason) {
-    let live = sealed.live();
-    let walk_costs = ef.saturating_mul(ROWS_A_CANDIDATE);
+    let live = sealed.live() as u64;
+    let walk = (ef as u64).saturating_mul(ROWS_A_CANDIDATE);
     if let Some(filter) = params.filter {
-        let (first, last) = (sealed.segment.ids().first(), sealed.segment.ids().last());
-        let admitted = match (first, last) {
-            (Some(first), Some(last)) if first <= last => filter.range_cardinality(first..=last),
-            _ => 0,
-        };
+        let admitted = admitted(sealed, filter);
+        let scan = scan_costs(sealed, admitted);
         // The walk meets one admitted row in `live / admitted`, and so is that many times longer.
-        let scan_wins = u128::from(admitted) * u128::from(admitted) < walk_costs as u128 * live as u128;
+        let scan_wins = u128::from(scan) * u128::from(admitted) < u128::from(walk) * u128::from(live);
         if admitted < FILTER_MIN_ITEMS || scan_wins {
             return (Method::Exact, PlanReason::NarrowFilter);
         }
     }
     if mode == Mode::Graph {
         (Method::Graph, PlanReason::Asked)
-    } else if live < GRAPH_MIN_ROWS {
+    } else if live < GRAPH_MIN_ROWS as u64 {
         (Method::Exact, PlanReason::FewVectors)
-    } else if walk_costs > live {
+    } else if walk > live {
         (Method::Exact, PlanReason::ManyResults)
     } else {
         (Method::Graph, PlanReason::ManyVectors)

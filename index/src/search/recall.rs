@@ -16,6 +16,8 @@ use crate::view::Sealed;
 const K: usize = 10;
 /// Queries of each kind: recall is then known to about half a percent.
 const QUERIES: usize = 200;
+/// Queries whose truth is sought between two looks whether to give up.
+const BETWEEN: usize = 64;
 /// Candidates that are tried.
 const LADDER: [u32; 14] = [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048];
 /// The unit of stored recall.
@@ -49,10 +51,10 @@ pub(crate) fn measure(
     if !sealed.record.graph || sealed.live() <= K {
         return Ok(Vec::new());
     }
-    let own = Sample::new(sealed, own_queries(sealed, dim), cancelled)?;
+    let own = Sample::new(sealed, &own_queries(sealed, dim), cancelled)?;
     let training: Vec<_> = training.chunks_exact(dim).collect();
-    let training = every_nth(&training).map(|row| (None, row.to_vec())).collect();
-    let training = Sample::new(sealed, training, cancelled)?;
+    let training: Vec<_> = every_nth(&training).map(|row| (None, row.to_vec())).collect();
+    let training = Sample::new(sealed, &training, cancelled)?;
     let mut curve = Vec::new();
     for ef in LADDER {
         if cancelled() {
@@ -86,23 +88,26 @@ struct Query {
 impl Sample {
     fn new(
         sealed: &Sealed,
-        queries: Vec<(Option<ItemId>, Vec<f32>)>,
+        queries: &[(Option<ItemId>, Vec<f32>)],
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
-        let scan = |(own, vector): (Option<ItemId>, Vec<f32>)| {
+        let mut sample = Vec::with_capacity(queries.len());
+        for queries in queries.chunks(BETWEEN) {
             if cancelled() {
                 return Err(IndexError::Cancelled);
             }
-            let found = exact::scan_sealed(sealed, &vector, K + 1, None).into_sorted();
-            let truth = found.iter().map(|hit| hit.id).filter(|id| Some(*id) != own);
-            Ok(Query {
-                truth: truth.take(K).collect(),
-                vector,
-                own,
-            })
-        };
-        let queries = queries.into_par_iter().map(scan).collect::<Result<_>>()?;
-        Ok(Self { queries })
+            let vectors: Vec<&[f32]> = queries.iter().map(|(_, vector)| vector.as_slice()).collect();
+            let found = exact::scan_sealed_many(sealed, &vectors, K + 1, None);
+            for ((own, vector), found) in queries.iter().zip(found) {
+                let found = found.into_sorted().into_iter().map(|hit| hit.id);
+                sample.push(Query {
+                    vector: vector.clone(),
+                    own: *own,
+                    truth: found.filter(|id| Some(*id) != *own).take(K).collect(),
+                });
+            }
+        }
+        Ok(Self { queries: sample })
     }
 
     /// The share of the truth that walks with `ef` candidates find, in ten-thousandths; none without queries.

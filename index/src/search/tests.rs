@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use roaring::RoaringTreemap;
 use tempfile::TempDir;
 
-use super::exact::{admits, scan_sealed};
+use super::exact::{admits, scan_sealed, scan_sealed_many};
 use super::top::{Scored, Top};
 use super::walk::walk_graph;
 use crate::graph::{Graph, Level};
@@ -125,6 +125,28 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn a_scan_for_many_queries_answers_as_one_for_each(
+        rows in 1usize..700, dim in 1usize..90, seed: u64, count in 0usize..70, k in 1usize..40, step in 1u64..60,
+    ) {
+        let matrix = unit_rows(rows, dim, 1.0, seed);
+        let (_directory, sealed) = sealed(&matrix, None, &[0, rows / 2]);
+        let mut noise = Noise::new(!seed);
+        let queries: Vec<_> = (0..count).map(|_| unit(noise.values(dim))).collect();
+        let filter = every(step, 2 * rows as u64);
+        for filter in [None, Some(&filter)] {
+            let many = scan_sealed_many(&sealed, &queries, k, filter);
+            prop_assert_eq!(many.len(), count);
+            for (query, found) in queries.iter().zip(many) {
+                prop_assert_eq!(sorted(found), truth(&matrix, &sealed, query, k, filter));
+            }
+        }
+    }
+}
+
 #[test]
 fn scans_on_several_threads_answer_as_one() {
     let matrix = unit_rows(30_000, 8, 1.0, 4);
@@ -140,6 +162,9 @@ fn scans_on_several_threads_answer_as_one() {
                 truth(&matrix, &sealed, &query, k, Some(&filter)),
                 "{k} {step}"
             );
+            let queries = vec![query.clone(); 5];
+            let many = pool.install(|| scan_sealed_many(&sealed, &queries, k, Some(&filter)));
+            assert!(many.into_iter().all(|found| sorted(found) == scan()), "{k} {step}");
         }
     }
 }

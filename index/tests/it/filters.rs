@@ -51,6 +51,49 @@ fn recall_holds_at_every_selectivity() {
 }
 
 #[test]
+fn recall_holds_where_filters_follow_what_vectors_show() {
+    let (_dir, mut writer, space) = library(DIM);
+    let mut vectors = clustered(44, COUNT + 20, DIM, 80);
+    let queries = vectors.split_off(COUNT);
+    fill(&mut writer, &space, &vectors);
+    let graph = SealOptions {
+        graph_min_items: 1,
+        threads: None,
+    };
+    writer.seal(&space, &graph).unwrap();
+    let index = writer.index();
+    let nearest: Vec<Vec<_>> = queries
+        .iter()
+        .map(|query| oracle(index, space.id, query).into_iter().map(|(id, _)| id).collect())
+        .collect();
+    for (selectivity, elsewhere) in [(0.8, 0), (0.8, 1), (0.5, 0), (0.5, 1), (0.1, 0), (0.1, 1), (0.01, 1)] {
+        let (mut found, mut wanted) = (0, 0);
+        for (place, query) in queries.iter().enumerate() {
+            let others = &nearest[(place + elsewhere) % queries.len()];
+            let admitted = (selectivity * COUNT as f64) as usize;
+            let filter: RoaringTreemap = others[..admitted].iter().copied().collect();
+            let truth = nearest[place].iter().filter(|id| filter.contains(**id));
+            let truth: Vec<_> = truth.take(10).collect();
+            let params = SearchParams {
+                k: 10,
+                mode: Mode::Graph,
+                filter: Some(&filter),
+                ..SearchParams::default()
+            };
+            let hits = index.search(space.id, query, &params).unwrap();
+            assert_eq!(hits.len(), 10);
+            assert!(hits.iter().all(|hit| filter.contains(hit.id)));
+            wanted += truth.len();
+            found += hits.iter().filter(|hit| truth.contains(&&hit.id)).count();
+        }
+        assert!(
+            found as f64 >= 0.95 * wanted as f64,
+            "{found} of {wanted} at {selectivity}, {elsewhere}"
+        );
+    }
+}
+
+#[test]
 fn filters_apply_to_segments_and_to_what_is_unsealed() {
     let (_dir, mut writer, space) = library(DIM);
     let vectors = clustered(43, 300, DIM, 10);

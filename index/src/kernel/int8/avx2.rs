@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Int8, Work};
+use super::{Int8, SEVERAL, Work};
 use crate::kernel::LINE;
 use crate::kernel::sketch::{LineQuery, STRONG};
 
@@ -42,6 +42,21 @@ impl Int8 for Avx2 {
                 }
             }
             total(sum_of(sums))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn queries_row(queries: *const i16, row: *const i8, length: usize) -> [i32; SEVERAL] {
+        unsafe {
+            let mut sums = [_mm256_setzero_si256(); SEVERAL];
+            for at in (0..length).step_by(LINE / 4) {
+                let codes = _mm256_cvtepi8_epi16(_mm_loadu_si128(row.add(at).cast()));
+                for (query, sum) in sums.iter_mut().enumerate() {
+                    let values = _mm256_loadu_si256(queries.add(query * length + at).cast());
+                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(codes, values));
+                }
+            }
+            totals(sums)
         }
     }
 
@@ -136,6 +151,11 @@ impl Int8 for AvxVnni {
     }
 
     #[inline(always)]
+    unsafe fn queries_row(queries: *const i16, row: *const i8, length: usize) -> [i32; SEVERAL] {
+        unsafe { Avx2::queries_row(queries, row, length) }
+    }
+
+    #[inline(always)]
     unsafe fn row_row(a: *const i8, b: *const i8, length: usize) -> i32 {
         unsafe {
             let mut sums = [_mm256_setzero_si256(); SUMS];
@@ -175,5 +195,22 @@ unsafe fn total(sum: __m256i) -> i32 {
         let sum = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
         let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b01_00_11_10>(sum));
         _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32::<0b10_11_00_01>(sum)))
+    }
+}
+
+/// The totals of several sums.
+///
+/// # Safety
+/// The processor must have AVX2.
+#[inline(always)]
+unsafe fn totals([first, second, third, fourth]: [__m256i; SEVERAL]) -> [i32; SEVERAL] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (low, high) = (_mm256_hadd_epi32(first, second), _mm256_hadd_epi32(third, fourth));
+        let sums = _mm256_hadd_epi32(low, high);
+        let sums = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
+        let mut totals = [0; SEVERAL];
+        _mm_storeu_si128(totals.as_mut_ptr().cast(), sums);
+        totals
     }
 }

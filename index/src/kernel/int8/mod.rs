@@ -19,6 +19,9 @@ pub(super) mod avx512;
 pub(super) mod neon;
 pub(super) mod portable;
 
+/// Queries that a row is multiplied with at once: as many as there are sums that do not wait for one another.
+pub(crate) const SEVERAL: usize = 4;
+
 /// Something to do with the instructions of one [`Int8`]. `run` and everything hot that it calls must be
 /// `#[inline(always)]`.
 pub(super) trait Work {
@@ -40,6 +43,21 @@ pub(super) trait Int8 {
     /// # Safety
     /// `length`, a multiple of [`LINE`](super::LINE), values of both must be readable.
     unsafe fn query_row(query: *const i16, row: *const i8, length: usize) -> i32;
+
+    /// The products of a row with each of several queries, which lie one after another: the row is read and widened
+    /// once for all of them.
+    ///
+    /// # Safety
+    /// As of `query_row`, for each query.
+    #[inline(always)]
+    unsafe fn queries_row(queries: *const i16, row: *const i8, length: usize) -> [i32; SEVERAL] {
+        let mut products = [0; SEVERAL];
+        for (query, product) in products.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            *product = unsafe { Self::query_row(queries.add(query * length), row, length) };
+        }
+        products
+    }
 
     /// The sum of `a[i] * b[i]`, of values that are not -128.
     ///
