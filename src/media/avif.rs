@@ -75,6 +75,14 @@ impl Grid {
 /// Lays the tiles of a grid side by side.
 fn compose(heif: &Heif<'_>, grid: &Grid, tile: (u32, u32)) -> Result<image::RgbImage, MediaError> {
     let (width, height) = grid.size;
+    if let [item] = grid.tiles.as_slice() {
+        let picture = picture(heif, *item, tile)?;
+        return if picture.dimensions() == grid.size {
+            Ok(picture)
+        } else {
+            Err(damaged("its image has another size than announced"))
+        };
+    }
     let mut canvas = image::RgbImage::new(width, height);
     for (place, &item) in (0u32..).zip(&grid.tiles) {
         let left = (place % grid.columns).saturating_mul(tile.0);
@@ -82,16 +90,21 @@ fn compose(heif: &Heif<'_>, grid: &Grid, tile: (u32, u32)) -> Result<image::RgbI
         if left >= width || top >= height {
             return Err(damaged("its tiles are larger than the image"));
         }
-        if heif.kind(item) != Some(*b"av01") {
-            return Err(damaged("its tiles are not coded by AV1"));
-        }
-        let data = heif
-            .data(item)
-            .ok_or_else(|| damaged("its image lies outside the file"))?;
-        let picture = av1::decode(&data, tile)?;
+        let picture = picture(heif, item, tile)?;
         image::imageops::replace(&mut canvas, &picture, i64::from(left), i64::from(top));
     }
     Ok(canvas)
+}
+
+/// Decodes an item of a size.
+fn picture(heif: &Heif<'_>, item: u32, size: (u32, u32)) -> Result<image::RgbImage, MediaError> {
+    if heif.kind(item) != Some(*b"av01") {
+        return Err(damaged("its image is not coded by AV1"));
+    }
+    let data = heif
+        .data(item)
+        .ok_or_else(|| damaged("its image lies outside the file"))?;
+    av1::decode(&data, size)
 }
 
 /// How the properties of an item say that it is to be turned: rotations and reflections, in their order.

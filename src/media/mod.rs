@@ -58,10 +58,10 @@ pub struct PhotoInfo {
 
 /// Decodes a photograph from the content of its file.
 ///
-/// The result stands upright (EXIF orientation is applied in JPEG, PNG, WebP and TIFF) and is 8-bit sRGB: grey is
+/// The result stands upright (as EXIF or the format itself says) and is 8-bit sRGB: grey is
 /// spread over the channels, transparency is laid over white, deeper samples are rounded to the nearest of 256
-/// levels, and an embedded ICC profile of RGB or grey is followed (Display P3, Adobe RGB and others). Of a GIF, an animated WebP or a TIFF of
-/// several pages the first picture is taken. A JPEG without its end-of-image marker counts as damaged, as PIL has it.
+/// levels, and an embedded ICC profile of RGB or grey is followed (Display P3, Adobe RGB and others). Of an
+/// animation or a TIFF of several pages the first picture is taken, and of camera RAW the largest preview. A JPEG without its end-of-image marker counts as damaged, as PIL has it.
 ///
 /// # Errors
 /// A [`MediaError`] with one readable line; it does not name the file.
@@ -71,9 +71,10 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, MediaError> {
 
 /// [`decode`] for one who makes the image smaller anyway: `enough` pixels along the shorter side will do.
 ///
-/// A JPEG comes out at an eighth, a quarter or half of its size where that has as many, each pixel the mean of those that
-/// it stands for: several times as fast as the whole. Ask for at least twice what the image is then resized to; the resizing then
-/// differs from that of the whole image by little more than rounding.
+/// A JPEG, and the JPEG that is taken of a camera's RAW file, comes out at an eighth, a quarter or half of its size where
+/// that has as many, from the low frequencies of its blocks alone: several times as fast as the whole. JPEG 2000 comes out at
+/// the resolution that has as many. Ask for at least twice what the image is then resized to; the result then differs from
+/// that of the whole image by a fraction of a level.
 ///
 /// # Errors
 /// As [`decode`].

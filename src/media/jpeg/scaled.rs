@@ -12,8 +12,8 @@ pub(super) struct Refused;
 /// Decodes a JPEG to `scale` eighths (1, 2 or 4) of its width and height, rounded up: Huffman-coded 8-bit frames of one
 /// component or three, baseline or progressive.
 ///
-/// Each coefficient is added to a block's few reduced samples as soon as it is read, and a component with fewer samples
-/// is reduced less: there is no inverse transform, and nothing is stretched.
+/// Each coefficient of a low frequency is added to a block's few samples as soon as it is read, and a component with fewer
+/// samples is reduced less: there is no inverse transform, and nothing is stretched.
 pub(super) fn decode_scaled(bytes: &[u8], scale: usize) -> Result<image::RgbImage, Refused> {
     let mut tables = Tables::default();
     let mut adobe = None;
@@ -158,9 +158,13 @@ fn block<const SAMPLES: usize>(
                 }
             }
         };
-        let weights = weights.get(k).ok_or(Refused)?;
-        for (sample, weight) in samples.iter_mut().zip(weights) {
-            *sample += weight * value as f32;
+        // Higher frequencies add nothing to so few samples.
+        if let Some(weights) = weights.get(k) {
+            for (sample, weight) in samples.iter_mut().zip(weights) {
+                *sample += weight * value as f32;
+            }
+        } else if k > 63 {
+            return Err(Refused);
         }
         k += 1;
     }

@@ -1,5 +1,7 @@
 //! JPEG 2000 (ISO/IEC 15444-1): a codestream, alone or in boxes.
 
+mod codestream;
+
 use std::borrow::Cow;
 
 use hayro_jpeg2000::{ColorSpace, DecodeSettings, DecoderContext, Image};
@@ -9,13 +11,17 @@ use super::container::boxes::Boxes;
 use super::{Format, Limits, MediaError, Orientation, Stored, pixels};
 
 /// The signatures of the container and of the codestream.
-pub(super) const CONTAINER: &[u8; 12] = b"\0\0\0\x0cjP  \r\n\x87\n";
-pub(super) const CODESTREAM: &[u8; 4] = b"\xff\x4f\xff\x51";
+pub(in crate::media) const CONTAINER: &[u8; 12] = b"\0\0\0\x0cjP  \r\n\x87\n";
+pub(in crate::media) const CODESTREAM: &[u8; 4] = b"\xff\x4f\xff\x51";
 
 /// Decodes at the least resolution at which the shorter side has `enough` pixels.
-pub(super) fn decode(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Stored, MediaError> {
+pub(in crate::media) fn decode(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Stored, MediaError> {
     let format = Format::Jpeg2000;
     let failed = |message: String| MediaError::Decode { format, message };
+    let codestream = Boxes::find(bytes, b"jp2c").filter(|_| bytes.starts_with(CONTAINER));
+    if let Some(objection) = codestream::objection(codestream.unwrap_or(bytes)) {
+        return Err(failed(objection.to_owned()));
+    }
     let open = |target_resolution| {
         let settings = DecodeSettings {
             target_resolution,
@@ -25,10 +31,6 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Store
     };
     let whole = open(None)?;
     let (width, height) = (whole.width(), whole.height());
-    // A float for every sample, another while the wavelets are undone, and the result's bytes.
-    let channels = u64::from(whole.color_space().num_channels()) + 1;
-    let needed = u64::from(width) * u64::from(height) * (9 * channels + 6);
-    limits.check(format, width, height, needed)?;
     let shorter = u64::from(width.min(height));
     let image = if u64::from(enough) < shorter {
         let reduced = |side: u32| (u64::from(side) * u64::from(enough)).div_ceil(shorter) as u32;
@@ -36,6 +38,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Store
     } else {
         whole
     };
+    // A float for every sample, another while wavelets are undone, and its byte; RGB, twice while it is turned; and what is
+    // known of the blocks of samples, whether they are decoded or not.
+    let channels = u64::from(image.color_space().num_channels()) + u64::from(image.has_alpha());
+    let pixels = |width: u32, height: u32| u64::from(width) * u64::from(height);
+    let needed = pixels(image.width(), image.height()) * (9 * channels + 6);
+    limits.check(format, width, height, needed + pixels(width, height) * 2)?;
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context).map_err(|error| failed(error.to_string()))?;
     let samples = decoded.data_u8();
@@ -76,7 +84,7 @@ fn to_rgb(samples: &[u8], channels: u32, alpha: bool) -> Option<Vec<u8>> {
 }
 
 /// What the file says of itself, in boxes that are named by 16 bytes.
-pub(super) fn blocks(bytes: &[u8]) -> Blocks<'_> {
+pub(in crate::media) fn blocks(bytes: &[u8]) -> Blocks<'_> {
     const XMP: &[u8] = b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
     let mut blocks = Blocks::default();
     if bytes.starts_with(CONTAINER) {
