@@ -127,6 +127,8 @@ fn record(photo: &Photo) -> PhotoRecord {
         width: info.width,
         height: info.height,
         perceptual: Some(PerceptualHash::of(&photo.image)),
+        orientation: info.orientation.to_exif(),
+        metadata: photo.metadata.clone(),
     }
 }
 

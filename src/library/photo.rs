@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::LibraryError;
 use super::record::{Record, body_of};
 use crate::encoder::Model;
+use crate::media::Metadata;
 use crate::perceptual::PerceptualHash;
 
 /// The space of photographs as a whole.
@@ -26,7 +27,7 @@ impl Record for ImagesRecord {
 }
 
 /// One photograph: what was learned when it was decoded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PhotoRecord {
     /// Format of the file, such as "jpeg".
     pub format: String,
@@ -36,6 +37,11 @@ pub struct PhotoRecord {
     pub height: u32,
     /// What it looks like from afar; none where it was indexed before that was kept.
     pub perceptual: Option<PerceptualHash>,
+    /// How the stored pixels are turned to stand upright, as EXIF numbers it, 1 to 8; 1 where it was indexed before that was
+    /// kept.
+    pub orientation: u8,
+    /// What the file says of itself; nothing where it was indexed before that was kept.
+    pub metadata: Metadata,
 }
 
 /// A photograph's record of version 1.
@@ -60,6 +66,8 @@ impl Record for PhotoRecord {
             width,
             height,
             perceptual: None,
+            orientation: 1,
+            metadata: Metadata::default(),
         })
     }
 }
@@ -74,6 +82,13 @@ mod tests {
             width: 4000,
             height: 3000,
             perceptual: Some(PerceptualHash(300)),
+            orientation: 6,
+            metadata: Metadata {
+                model: Some("X100".into()),
+                keywords: vec!["sea".into()],
+                rating: Some(-1),
+                ..Metadata::default()
+            },
         }
     }
 
@@ -84,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_layout_stays() {
-        assert_eq!(photo().encode().unwrap(), b"\x02\x04jpeg\xa0\x1f\xb8\x17\x01\xac\x02");
+        assert_eq!(photo().encode().unwrap(), b"\x02\x04jpeg\xa0\x1f\xb8\x17\x01\xac\x02\x06\0\0\x01\x04X100\0\0\0\0\x01\x03sea\x01\xff");
         let images = ImagesRecord {
             model: "starter".into(),
         };
@@ -92,10 +107,15 @@ mod tests {
     }
 
     #[test]
-    fn records_of_version_1_have_no_perceptual_hash() {
+    fn records_of_version_1_tell_less() {
         let older = PhotoRecord::decode(b"\x01\x04jpeg\xa0\x1f\xb8\x17").unwrap();
-        let perceptual = None;
-        assert_eq!(older, PhotoRecord { perceptual, ..photo() });
+        let expected = PhotoRecord {
+            perceptual: None,
+            orientation: 1,
+            metadata: Metadata::default(),
+            ..photo()
+        };
+        assert_eq!(older, expected);
         assert!(PhotoRecord::decode(b"\x00\x04jpeg\xa0\x1f\xb8\x17").is_err());
     }
 

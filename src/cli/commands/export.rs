@@ -1,3 +1,5 @@
+mod photo;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -9,10 +11,11 @@ use serde::Serialize;
 use crate::cli::output::{PathField, write_json_line};
 use crate::cli::{Global, Outcome};
 use crate::library::{Library, PhotoRecord, Record, bytes_to_path, root_dir};
+use photo::PhotoRow;
 
 /// Write what the library holds as JSON lines: photographs and labels with their vectors
 ///
-/// A line an item: space, id, key, files, and the vector. With --salvage a damaged library is read as far as it goes:
+/// A line an item: space, id, key, files, what is known of a photograph, and the vector. With --salvage a damaged library is read as far as it goes:
 /// what is damaged is left out, and how much that was is said on standard error.
 #[derive(Args)]
 pub(in crate::cli) struct ExportArgs {
@@ -37,13 +40,6 @@ struct Row<'a> {
     files: Vec<PathField>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vector: Option<Vec<f32>>,
-}
-
-#[derive(Serialize)]
-struct PhotoRow {
-    format: String,
-    width: u32,
-    height: u32,
 }
 
 impl ExportArgs {
@@ -115,10 +111,8 @@ impl ExportArgs {
 }
 
 fn photo(space: &Space, payload: &[u8]) -> Option<PhotoRow> {
-    let PhotoRecord {
-        format, width, height, ..
-    } = PhotoRecord::decode(payload).ok().filter(|_| space.name == "images")?;
-    Some(PhotoRow { format, width, height })
+    let photo = PhotoRecord::decode(payload).ok().filter(|_| space.name == "images")?;
+    Some(photo.into())
 }
 
 /// A key as text, or in hexadecimal.
