@@ -257,3 +257,7 @@ impl FeedForward {
         self.second.multiply(inner, Epilogue::Accumulate, states)
     }
 }
+
+#[cfg(test)]
+#[path = "stages.rs"]
+mod stages;
