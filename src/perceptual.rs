@@ -13,8 +13,8 @@ const SIDE: usize = 32;
 const FREQUENCIES: usize = 8;
 
 /// The signs of a picture's lowest spatial frequencies, as pHash has them (Zauner: Implementation and Benchmarking of
-/// Perceptual Image Hash Functions, 2010): the picture is squashed to 32 x 32 mean brightnesses, of whose discrete cosine
-/// transform the 8 x 8 lowest coefficients give a bit each, set where it is greater than their median.
+/// Perceptual Image Hash Functions, 2010): the picture is squashed to 32 x 32 mean brightnesses, of whose discrete
+/// cosine transform the 8 x 8 lowest coefficients give a bit each, set where it is greater than their median.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PerceptualHash(pub u64);
 
@@ -30,14 +30,15 @@ impl PerceptualHash {
         Self(bits.fold(0, |hash, (bit, value)| hash | (u64::from(*value > median) << bit)))
     }
 
-    /// Number of bits, 0 to 64, in which two pictures differ; about 32 for pictures that have nothing to do with one another.
+    /// Number of bits, 0 to 64, in which two pictures differ; about 32 for pictures that have nothing to do with one
+    /// another.
     pub fn distance(self, other: Self) -> u32 {
         (self.0 ^ other.0).count_ones()
     }
 }
 
-/// Mean brightness (ITU-R BT.601, 0 to 255) of each cell of a 32 x 32 grid over the image. Where the image has fewer pixels
-/// than the grid has cells, neighbouring cells see the same pixel.
+/// Mean brightness (ITU-R BT.601, 0 to 255) of each cell of a 32 x 32 grid over the image. Where the image has fewer
+/// pixels than the grid has cells, neighbouring cells see the same pixel.
 fn brightness(image: &RgbImage) -> [[f32; SIDE]; SIDE] {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let columns: [_; SIDE] = std::array::from_fn(|cell| span(cell, width));

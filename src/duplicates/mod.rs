@@ -1,8 +1,8 @@
 //! Copies among the photographs of a library: files of the same content, and pictures that show the same.
 //!
-//! Two pictures are near copies where both say so: the embedding, by which a crop stays what it was and another photograph
-//! of the same thing comes close too, and the perceptual hash, which tells such photographs apart and knows nothing of what
-//! they show.
+//! Two pictures are near copies where both say so: the embedding, by which a crop stays what it was and another
+//! photograph of the same thing comes close too, and the perceptual hash, which tells such photographs apart and knows
+//! nothing of what they show.
 
 mod cluster;
 

@@ -131,8 +131,8 @@ impl<'a> Committer<'a> {
     }
 }
 
-/// Forgets files that are gone, and the older roots whose files have moved to this one. Comes last: a photograph whose old
-/// name goes before its new one is known would be lost and embedded again.
+/// Forgets files that are gone, and the older roots whose files have moved to this one. Comes last: a photograph whose
+/// old name goes before its new one is known would be lost and embedded again.
 ///
 /// Returns the photographs that have lost a name, once for each.
 pub(super) fn remove_gone(writer: &mut LibraryWriter, scope: &Scope, gone: &Gone) -> Result<Vec<ItemId>, IngestError> {

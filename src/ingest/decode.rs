@@ -45,7 +45,8 @@ impl Decoder {
 
     /// Decodes a photograph and hands it to `then`, which must not keep it: its memory is still counted meanwhile.
     ///
-    /// Most photographs fit into a thread's share. For one that does not, the thread waits until there is what it needs.
+    /// Most photographs fit into a thread's share. For one that does not, the thread waits until there is what it
+    /// needs.
     pub fn decode<T>(&self, bytes: &[u8], then: impl FnOnce(&Photo) -> T) -> Result<T, DecodeError> {
         let mut granted = self.share;
         loop {

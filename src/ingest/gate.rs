@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// So many bytes, of which parts are taken and given back. First come, first served: a large request is not kept waiting
-/// by small ones that come after it.
+/// So many bytes, of which parts are taken and given back. First come, first served: a large request is not kept
+/// waiting by small ones that come after it.
 #[derive(Debug)]
 pub(super) struct Gate {
     total: u64,

@@ -1,7 +1,7 @@
 //! Photographs of directories into the library: walk, compare, read, decode, embed, commit.
 //!
-//! The stages from reading on run beside one another, each on threads of its own (see `pipeline`); every batch is committed at
-//! once, so that whatever ends the process, all that was reported as committed is kept.
+//! The stages from reading on run beside one another, each on threads of its own (see `pipeline`); every batch is
+//! committed at once, so that whatever ends the process, all that was reported as committed is kept.
 
 mod commit;
 mod decode;

@@ -6,9 +6,9 @@ use crate::media::Limits;
 /// How to run.
 ///
 /// Memory is bounded by: 128 MiB of files that were read and not decoded yet, or one file of up to 256 MiB;
-/// [`Limits::max_alloc_bytes`] for decoding, on all threads together; inputs of the encoder, `12 * side * side` bytes each, of
-/// which there are at most `2 * batch_size + jobs`; the encoder with what it computes; about 200 bytes and the length of
-/// its path for every file of the directory that is walked; and what the index takes.
+/// [`Limits::max_alloc_bytes`] for decoding, on all threads together; inputs of the encoder, `12 * side * side` bytes
+/// each, of which there are at most `2 * batch_size + jobs`; the encoder with what it computes; about 200 bytes and the
+/// length of its path for every file of the directory that is walked; and what the index takes.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Threads that decode.

@@ -30,8 +30,9 @@ pub(super) trait Prepared: Send {
     fn is_embedded(&self) -> bool;
 }
 
-/// Takes each piece of `work` through the stages. `commit` runs on the calling thread, and batches come to it in the order
-/// in which they were embedded. Once the observer says so nothing more is read, and what is read by then is still committed.
+/// Takes each piece of `work` through the stages. `commit` runs on the calling thread, and batches come to it in the
+/// order in which they were embedded. Once the observer says so nothing more is read, and what is read by then is still
+/// committed.
 ///
 /// # Errors
 /// The first of any stage; nothing is committed after it.

@@ -132,8 +132,8 @@ fn record(photo: &Photo) -> PhotoRecord {
     }
 }
 
-/// A file that cannot be read: gone since the walk, or not to be read now. Only its size cannot pass while it stays as it
-/// is.
+/// A file that cannot be read: gone since the walk, or not to be read now. Only its size cannot pass while it stays as
+/// it is.
 fn unread(error: &io::Error) -> Finding {
     match error.kind() {
         io::ErrorKind::NotFound => Finding::Gone,

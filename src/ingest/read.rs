@@ -13,8 +13,9 @@ use crate::library::FileState;
 /// Larger files are not photographs that the decoders could hold in memory.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
-/// How often a file is read that changes meanwhile, and how long it is left alone between. Times of modification go in steps
-/// (of up to 10 ms on Linux), so of a file that was just modified a further change might not show: it is left alone for as long.
+/// How often a file is read that changes meanwhile, and how long it is left alone between. Times of modification go in
+/// steps (of up to 10 ms on Linux), so of a file that was just modified a further change might not show: it is left
+/// alone for as long.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
 

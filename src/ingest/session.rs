@@ -101,8 +101,8 @@ impl<'a> Ingest<'a> {
         }
     }
 
-    /// Forgets what is gone and brings the library to where searches are quick. What became of each directory, in the order of
-    /// the updates that went well.
+    /// Forgets what is gone and brings the library to where searches are quick. What became of each directory, in the
+    /// order of the updates that went well.
     ///
     /// # Errors
     /// The library fails. What was committed by then is kept.
@@ -118,8 +118,8 @@ impl<'a> Ingest<'a> {
         Ok(self.summaries(interrupted))
     }
 
-    /// Ends the run after an error: nothing is forgotten. What became of each directory, in the order of the updates that went
-    /// well.
+    /// Ends the run after an error: nothing is forgotten. What became of each directory, in the order of the updates
+    /// that went well.
     pub fn abandon(self) -> Vec<Summary> {
         self.summaries(true)
     }

@@ -1,7 +1,7 @@
 //! Waits for changes of directories, through what the system tells of them, and by looking again from time to time.
 //!
-//! The system's word is a hint where to look, never what to do: what is found there decides. So it does no harm that events
-//! come late, twice, or not at all, as they do of drives in a network.
+//! The system's word is a hint where to look, never what to do: what is found there decides. So it does no harm that
+//! events come late, twice, or not at all, as they do of drives in a network.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -131,8 +131,9 @@ impl Watch {
         self.next_rescan = Instant::now() + pause;
     }
 
-    /// Takes in what changed below `dir`. Where that is gone or shows nothing any more, the next directory above it that
-    /// shows something says what is gone, up to the watched one: whether that may be empty is for the options to say.
+    /// Takes in what changed below `dir`. Where that is gone or shows nothing any more, the next directory above it
+    /// that shows something says what is gone, up to the watched one: whether that may be empty is for the options to
+    /// say.
     ///
     /// # Errors
     /// As of [`Ingest::update`].

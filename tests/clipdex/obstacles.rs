@@ -1,4 +1,5 @@
-//! What can stand in the way of a run: a full disk, a library that cannot be written, photographs that change meanwhile.
+//! What can stand in the way of a run: a full disk, a library that cannot be written, photographs that change
+//! meanwhile.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};

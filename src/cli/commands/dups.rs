@@ -9,9 +9,9 @@ use crate::duplicates::{DuplicateOptions, find_duplicates};
 
 /// Find photographs that are copies of one another
 ///
-/// Lists files of the same content, and near copies: pictures that were resized, compressed again or cropped a little. In
-/// groups, the best one first: that of most pixels, then of most bytes; with each other one stands how similar it is to
-/// the best. Nothing is deleted. The answer is of the last time that `clipdex index` ran.
+/// Lists files of the same content, and near copies: pictures that were resized, compressed again or cropped a little.
+/// In groups, the best one first: that of most pixels, then of most bytes; with each other one stands how similar it is
+/// to the best. Nothing is deleted. The answer is of the last time that `clipdex index` ran.
 #[derive(Args)]
 pub(in crate::cli) struct DupsArgs {
     /// Files of the same content alone
