@@ -11,7 +11,7 @@ const LISTED_COSTS: u64 = 2;
 
 /// The rows that a scan goes through.
 pub(super) enum Rows {
-    /// So many: all that there are. Those that it finds must still be asked for.
+    /// All, which are so many. Whether one holds and is admitted is asked once it may be among the best.
     All(usize),
     /// These alone, ascending.
     Listed(Vec<u32>),
