@@ -99,7 +99,10 @@ mod tests {
 
     #[test]
     fn the_layout_stays() {
-        assert_eq!(photo().encode().unwrap(), b"\x02\x04jpeg\xa0\x1f\xb8\x17\x01\xac\x02\x06\0\0\x01\x04X100\0\0\0\0\x01\x03sea\x01\xff");
+        assert_eq!(
+            photo().encode().unwrap(),
+            b"\x02\x04jpeg\xa0\x1f\xb8\x17\x01\xac\x02\x06\0\0\x01\x04X100\0\0\0\0\x01\x03sea\x01\xff"
+        );
         let images = ImagesRecord {
             model: "starter".into(),
         };
