@@ -33,7 +33,7 @@ impl<'a> Tiff<'a> {
 
     /// The number that follows the byte order: 42 for TIFF itself.
     pub fn magic(&self) -> u16 {
-        let magic = self.bytes.get(2..4).and_then(|bytes| bytes.first_chunk());
+        let magic = self.bytes.get(2..4).and_then(<[u8]>::first_chunk);
         self.short(magic.copied().unwrap_or_default())
     }
 

@@ -91,23 +91,10 @@ impl Parts {
     }
 }
 
-/// A block of the depth.
-#[derive(Clone, Copy)]
-pub(super) struct Block {
-    /// Where it begins in the depth.
-    pub(super) start: usize,
-    /// How many values of the depth it holds.
-    pub(super) depth: usize,
-    /// Where it begins in the weights.
-    pub(super) offset: usize,
-}
-
-/// The blocks of a depth.
+/// Where a block of the depth begins in the weights, and how many values of the depth it holds.
 #[inline(always)]
-pub(super) fn blocks<D: Dot>(columns: usize, padded: usize) -> impl Iterator<Item = Block> {
-    (0..padded).step_by(D::BLOCK).map(move |start| Block {
-        start,
-        depth: D::BLOCK.min(padded - start),
-        offset: start * columns,
-    })
+pub(super) fn blocks<D: Dot>(columns: usize, padded: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..padded)
+        .step_by(D::BLOCK)
+        .map(move |start| (start, D::BLOCK.min(padded - start), start * columns))
 }

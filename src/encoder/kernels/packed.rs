@@ -6,7 +6,7 @@ use super::choice::Kernels;
 use super::dot::{Dot, Work};
 use super::encode::Weight;
 use super::error::{KernelError, same_size};
-use super::layout::{Block, Layout, Parts, Precision, blocks};
+use super::layout::{Layout, Parts, Precision, blocks};
 use super::storage::{Aligned, Bytes, Number, Shared, numbers, numbers_mut};
 use super::tile::panel;
 
@@ -192,7 +192,7 @@ impl Work for Pack<'_> {
 #[inline(always)]
 fn spread<D: Dot>(rows: &[D::Weight], weights: &mut [D::Weight], (first, columns, padded): (usize, usize, usize)) {
     let panel = panel::<D>();
-    for Block { start, depth, offset } in blocks::<D>(columns, padded) {
+    for (start, depth, offset) in blocks::<D>(columns, padded) {
         let block = &mut weights[offset + first * depth..][..panel * depth];
         for (group, groups) in block.chunks_exact_mut(panel * D::GROUP).enumerate() {
             for (column, values) in groups.chunks_exact_mut(D::GROUP).enumerate() {

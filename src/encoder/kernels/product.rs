@@ -6,16 +6,13 @@ use super::activations::Rows;
 use super::dot::{Dot, Work};
 use super::error::{KernelError, same_size};
 use super::functions::Activation;
-use super::layout::{Block, Layout, blocks};
+use super::layout::{Layout, blocks};
 use super::packed::{Columns, PackedMatrix};
 use super::storage::{LINE, numbers};
 use super::tile::{ROWS, Tile, panel, tiles};
 
-/// Bytes of converted rows that pass a group of panels together: half of a small L2 cache.
+/// Bytes of converted rows that pass all panels of a block together: half of a small L2 cache.
 const ROWS_BYTES: usize = 256 << 10;
-/// Bytes of the panels of a group. All rows pass it before the next one is read: so weights come from memory once, and
-/// only rows, which are fewer, come back from a farther cache.
-const GROUP_BYTES: usize = 192 << 10;
 
 /// What happens to the sums of a product, to which the bias is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,77 +79,72 @@ impl Work for Product<'_> {
         }
         let once = (ROWS_BYTES / (D::BLOCK.min(padded).max(1) * size_of::<D::Input>())).max(1);
         let parts = rows.div_ceil(once).max(1);
-        let (outputs, panel) = (self.matrix.outputs, panel::<D>());
-        for block in blocks::<D>(outputs.next_multiple_of(panel), padded) {
-            let bytes = panel * block.depth * size_of::<D::Weight>();
-            let group = panel * (GROUP_BYTES / bytes.max(1)).max(1);
-            for start in (0..outputs).step_by(group) {
-                for part in 0..parts {
-                    let (first, last) = (part * rows / parts, (part + 1) * rows / parts);
-                    let values = &values[(first * stride).min(values.len())..];
-                    for column in (start..outputs.min(start + group)).step_by(panel) {
-                        self.multiply_panel::<D>(&columns, block, column, values, (first, last - first));
-                    }
-                }
-            }
+        for part in 0..parts {
+            let (first, last) = (part * rows / parts, (part + 1) * rows / parts);
+            self.blocks::<D>(
+                &columns,
+                &values[(first * stride).min(values.len())..],
+                (first, last - first),
+            );
         }
         Ok(())
     }
 }
 
 impl Product<'_> {
-    /// Multiplies `count` rows from `first` on, the first of which begins `values`, with a panel that begins with
-    /// `column`, in a block of the depth.
+    /// Multiplies `count` rows from `first` on, the first of which begins `values`.
     #[inline(always)]
-    fn multiply_panel<D: Dot>(
+    fn blocks<D: Dot>(
         &mut self,
         columns: &Columns<'_, D::Weight>,
-        Block { start, depth, offset }: Block,
-        column: usize,
         values: &[D::Input],
         (first, count): (usize, usize),
     ) {
         let (outputs, panel) = (self.matrix.outputs, panel::<D>());
-        let last = start + depth == self.matrix.depth.next_multiple_of(D::GROUP);
+        let padded = self.matrix.depth.next_multiple_of(D::GROUP);
         let (stride, scales) = (self.rows.stride / size_of::<D::Input>(), self.rows.scales);
         let output = &mut self.output[first * outputs..][..count * outputs];
-        let activation = match self.epilogue {
-            Epilogue::Activate(activation) if last => Some(activation),
-            _ => None,
-        };
-        let weights = &columns.weights[offset + column * depth..][..panel * depth];
-        let width = panel.min(outputs - column);
-        // The tiles share in fetching the next panel, which follows this one.
-        let fetched = (size_of_val(weights) / LINE).div_ceil(count.div_ceil(ROWS).max(1));
-        let next_weights = weights.as_ptr_range().end.cast::<u8>();
-        for (index, (row, size)) in tiles(count).enumerate() {
-            let inputs = &values[row * stride + start..];
-            let next = if row + size < count { size * stride } else { 0 };
-            let tile = Tile::<D> {
-                inputs: inputs.as_ptr(),
-                next_inputs: inputs.as_ptr().wrapping_add(next),
-                next_weights: next_weights.wrapping_add(index * fetched * LINE),
-                next_lines: fetched.div_ceil((depth * size_of::<D::Input>()).div_ceil(LINE)),
-                input_stride: stride,
-                row_scales: scales.as_ptr().wrapping_add(first + row),
-                weights: weights.as_ptr(),
-                groups: depth / D::GROUP,
-                scales: columns.scales.as_ptr().wrapping_add(column),
-                totals: columns.totals.as_ptr().wrapping_add(column),
-                bias: (start == 0).then(|| columns.bias[column..].as_ptr()),
-                output: output[row * outputs + column..].as_mut_ptr(),
-                output_stride: outputs,
-                columns: width,
-                accumulate: start > 0 || self.epilogue == Epilogue::Accumulate,
-                relu6: activation == Some(Activation::Relu6),
+        for (start, depth, offset) in blocks::<D>(outputs.next_multiple_of(panel), padded) {
+            let activation = match self.epilogue {
+                Epilogue::Activate(activation) if start + depth == padded => Some(activation),
+                _ => None,
             };
-            // SAFETY: `values` holds the depth of `count` rows, which was checked; `columns` holds whole panels, as
-            // `PackedMatrix::columns` checks; `output` holds `count` rows of `outputs`, and `width` of them are left from
-            // `column` on. This code runs with the instructions of `D`.
-            unsafe { tile.multiply(size) };
-            if let Some(activation) = activation.filter(|which| *which != Activation::Relu6) {
-                for row in output[row * outputs..][..size * outputs].chunks_exact_mut(outputs) {
-                    activation.apply::<D::Lanes>(&mut row[column..][..width]);
+            for column in (0..outputs).step_by(panel) {
+                let weights = &columns.weights[offset + column * depth..][..panel * depth];
+                let width = panel.min(outputs - column);
+                // The tiles share in fetching the next panel, which follows this one.
+                let fetched = (size_of_val(weights) / LINE).div_ceil(count.div_ceil(ROWS).max(1));
+                let next_weights = weights.as_ptr_range().end.cast::<u8>();
+                for (index, (row, size)) in tiles(count).enumerate() {
+                    let inputs = &values[row * stride + start..];
+                    let next = if row + size < count { size * stride } else { 0 };
+                    let tile = Tile::<D> {
+                        inputs: inputs.as_ptr(),
+                        next_inputs: inputs.as_ptr().wrapping_add(next),
+                        next_weights: next_weights.wrapping_add(index * fetched * LINE),
+                        next_lines: fetched.div_ceil((depth * size_of::<D::Input>()).div_ceil(LINE)),
+                        input_stride: stride,
+                        row_scales: scales.as_ptr().wrapping_add(first + row),
+                        weights: weights.as_ptr(),
+                        groups: depth / D::GROUP,
+                        scales: columns.scales.as_ptr().wrapping_add(column),
+                        totals: columns.totals.as_ptr().wrapping_add(column),
+                        bias: (start == 0).then(|| columns.bias[column..].as_ptr()),
+                        output: output[row * outputs + column..].as_mut_ptr(),
+                        output_stride: outputs,
+                        columns: width,
+                        accumulate: start > 0 || self.epilogue == Epilogue::Accumulate,
+                        relu6: activation == Some(Activation::Relu6),
+                    };
+                    // SAFETY: `values` holds the depth of `count` rows, which was checked; `columns` holds whole panels,
+                    // as `PackedMatrix::columns` checks; `output` holds `count` rows of `outputs`, and `width` of them
+                    // are left from `column` on. This code runs with the instructions of `D`.
+                    unsafe { tile.multiply(size) };
+                    if let Some(activation) = activation.filter(|which| *which != Activation::Relu6) {
+                        for row in output[row * outputs..][..size * outputs].chunks_exact_mut(outputs) {
+                            activation.apply::<D::Lanes>(&mut row[column..][..width]);
+                        }
+                    }
                 }
             }
         }

@@ -204,3 +204,10 @@ fn squashing_shows_the_whole_photograph() {
     let pixels = Preprocess::siglip(2).apply(&extremes).unwrap();
     assert_eq!(pixels.data[..4], [-1.0, 1.0, -1.0, 1.0]);
 }
+
+#[test]
+fn twice_what_is_resized_to_is_enough() {
+    assert_eq!(Preprocess::STARTER.enough_pixels(), 594);
+    assert_eq!(Preprocess::clip(224).enough_pixels(), 448);
+    assert_eq!(Preprocess::siglip(384).enough_pixels(), 768);
+}

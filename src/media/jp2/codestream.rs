@@ -33,7 +33,7 @@ pub(super) fn objection(codestream: &[u8]) -> Option<&'static str> {
         }
         if marker == 0x90 {
             // Start of a tile-part: where the next one is.
-            let part = content.get(2..).and_then(|content| content.first_chunk());
+            let part = content.get(2..).and_then(<[u8]>::first_chunk);
             let part = part.map_or(0, |part| u32::from_be_bytes(*part)) as usize;
             tile_part = rest.get(part..).filter(|_| part > 0);
         }
@@ -58,7 +58,7 @@ fn object_to_size(content: &[u8]) -> Option<&'static str> {
         let length = number(side).saturating_sub(number(6 + side));
         length.div_ceil(number(4 + side).max(1))
     };
-    let components = content.get(34..).and_then(|content| content.first_chunk());
+    let components = content.get(34..).and_then(<[u8]>::first_chunk);
     if tiles(0).saturating_mul(tiles(1)) > MAX_TILES {
         Some("it has more tiles than the standard allows")
     } else if components.is_some_and(|count| u16::from_be_bytes(*count) > MAX_COMPONENTS) {
@@ -71,7 +71,7 @@ fn object_to_size(content: &[u8]) -> Option<&'static str> {
 /// Of the style of coding, the number of layers, and what follows from levels to precincts.
 fn object_to_coding(style: Option<u8>, layers: Option<&[u8]>, parameters: Option<&[u8]>) -> Option<&'static str> {
     let layers = layers
-        .and_then(|layers| layers.first_chunk())
+        .and_then(<[u8]>::first_chunk)
         .map_or(1, |layers| u16::from_be_bytes(*layers));
     if layers > MAX_LAYERS {
         return Some("it has more layers than a picture");

@@ -32,7 +32,7 @@ impl<'a> BitReader<'a> {
         if self.count >= 32 {
             return;
         }
-        if let Some(bytes) = self.data.get(self.at..).and_then(|rest| rest.first_chunk()) {
+        if let Some(bytes) = self.data.get(self.at..).and_then(<[u8]>::first_chunk) {
             let word = u32::from_be_bytes(*bytes);
             // Whether a byte is 0xff, which is zero in the complement.
             if (!word).wrapping_sub(0x0101_0101) & word & 0x8080_8080 == 0 {

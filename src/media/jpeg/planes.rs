@@ -88,7 +88,7 @@ impl<'a> Planes<'a> {
 #[inline]
 fn put_rows<const COLUMNS: usize>(plane: &mut [u8], stride: usize, levels: &[u8]) {
     for (row, levels) in levels.as_chunks::<COLUMNS>().0.iter().enumerate() {
-        if let Some(target) = plane.get_mut(row * stride..).and_then(|rest| rest.first_chunk_mut()) {
+        if let Some(target) = plane.get_mut(row * stride..).and_then(<[u8]>::first_chunk_mut) {
             *target = *levels;
         }
     }

@@ -29,8 +29,10 @@ pub(super) fn read(packet: &[u8], metadata: &mut Metadata) {
     let Ok(packet) = std::str::from_utf8(packet) else {
         return;
     };
-    let mut options = ParsingOptions::default();
-    options.nodes_limit = MAX_NODES;
+    let options = ParsingOptions {
+        nodes_limit: MAX_NODES,
+        ..ParsingOptions::default()
+    };
     let packet = packet.trim_matches(|c: char| c == '\0' || c == '\u{feff}' || c.is_whitespace());
     let Ok(document) = Document::parse_with_options(packet, options) else {
         return;
