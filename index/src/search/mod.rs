@@ -75,7 +75,7 @@ pub(crate) fn search_many<Q: AsRef<[f32]> + Sync>(
     if k == 0 {
         return Ok(vec![Vec::new(); queries.len()]);
     }
-    let each = queries.par_iter().map(|query| query.as_ref());
+    let each = queries.par_iter().map(AsRef::as_ref);
     let mut found: Vec<_> = each
         .clone()
         .map(|query| exact::scan_matrix(&view.fresh, query, k, filter))
