@@ -43,7 +43,7 @@ pub(super) enum Finding {
     /// A photograph that the library has already, under whatever name.
     Known { hash: Hash },
     /// A photograph to embed.
-    Photo { hash: Hash, record: PhotoRecord },
+    Photo { hash: Hash, record: Box<PhotoRecord> },
     /// Nothing that can be embedded.
     Failed { reason: String, transient: bool },
     /// The file is not there any more.
@@ -104,7 +104,7 @@ impl<'a> Preparer<'a> {
         }
         let decoded = self.decoder.decode(bytes, |photo| {
             let pixels = self.encoder.preprocess(&photo.image)?;
-            Ok::<_, IngestError>((record(photo), pixels))
+            Ok::<_, IngestError>((Box::new(record(photo)), pixels))
         });
         Ok(match decoded {
             Ok(prepared) => {

@@ -17,7 +17,7 @@ const ZIGZAG: [usize; 64] = [
 pub(super) fn weights(quantization: &[u16; 64], rows: usize, columns: usize) -> Vec<f32> {
     let (vertical, horizontal) = (basis(rows), basis(columns));
     let kept = |place: &usize| place / 8 < rows && place % 8 < columns;
-    let count = ZIGZAG.iter().rposition(|place| kept(place)).map_or(0, |last| last + 1);
+    let count = ZIGZAG.iter().rposition(kept).map_or(0, |last| last + 1);
     let mut weights = Vec::with_capacity(count * rows * columns);
     for (&place, &step) in ZIGZAG.iter().zip(quantization).take(count) {
         let (down, across) = (&vertical[place / 8], &horizontal[place % 8]);

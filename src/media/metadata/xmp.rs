@@ -73,6 +73,7 @@ fn read_description(description: Description<'_, '_>, metadata: &mut Metadata) {
 }
 
 /// A description of the photograph.
+#[derive(Clone, Copy)]
 struct Description<'a, 'input>(Node<'a, 'input>);
 
 impl<'a, 'input> Description<'a, 'input> {
