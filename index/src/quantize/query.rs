@@ -79,10 +79,8 @@ impl PreparedQuery {
         for rows in rows.chunks(MAX_ROWS_AT_ONCE) {
             let mut products = [0; MAX_ROWS_AT_ONCE];
             self.kernels.listed(&self.values, codes.codes, rows, &mut products);
-            scores.extend(rows.iter().zip(products).map(|(row, product)| {
-                let scale = codes.scales.get(*row as usize).copied().unwrap_or_default();
-                self.offset + scale * (self.scale * product as f32)
-            }));
+            let pairs = rows.iter().zip(products);
+            scores.extend(pairs.map(|(row, product)| self.score(codes.scale(*row), product)));
         }
     }
 
@@ -99,7 +97,7 @@ impl PreparedQuery {
             self.kernels.in_order(&self.values, rows, places);
             let scales = codes.scales.get(first..).unwrap_or_default();
             for ((score, product), scale) in scores.iter_mut().zip(&products).zip(scales) {
-                *score = self.offset + scale * (self.scale * *product as f32);
+                *score = self.score(*scale, *product);
             }
             first += scores.len();
         }

@@ -43,12 +43,9 @@ pub(super) fn walk_graph(
         }
         guide.settle(walker);
         let margin = DEVIATIONS * guide.deviation();
-        let candidates = walker.pool().iter().map(|candidate| {
-            let scale = codes.scales.get(candidate.id as usize).copied().unwrap_or_default();
-            Scored {
-                score: candidate.score + margin * scale,
-                id: candidate.id,
-            }
+        let candidates = walker.pool().iter().map(|candidate| Scored {
+            score: candidate.score + margin * codes.scale(candidate.id),
+            id: candidate.id,
         });
         let top = rerank(sealed, query, k, candidates);
         top.is_full().then_some(top)

@@ -1,16 +1,17 @@
 //! Filters at every selectivity: what they admit, `k` of it where `k` exist, and nearly all of the true nearest.
 
-use clipdex_index::{Mode, RoaringTreemap, SealOptions, SearchParams};
+use clipdex_index::{Mode, RoaringTreemap, SealOptions, SearchParams, Space, Writer};
+use tempfile::TempDir;
 
 use crate::support::{Noise, clustered, fill, library, oracle};
 
 const DIM: usize = 32;
 const COUNT: usize = 8000;
 
-#[test]
-fn recall_holds_at_every_selectivity() {
-    let (_dir, mut writer, space) = library(DIM);
-    let mut vectors = clustered(41, COUNT + 30, DIM, 80);
+/// A library with a graph over [`COUNT`] vectors, and so many queries like them.
+fn sealed(seed: u64, queries: usize) -> (TempDir, Writer, Space, Vec<Vec<f32>>) {
+    let (dir, mut writer, space) = library(DIM);
+    let mut vectors = clustered(seed, COUNT + queries, DIM, 80);
     let queries = vectors.split_off(COUNT);
     fill(&mut writer, &space, &vectors);
     let graph = SealOptions {
@@ -18,6 +19,12 @@ fn recall_holds_at_every_selectivity() {
         threads: None,
     };
     writer.seal(&space, &graph).unwrap();
+    (dir, writer, space, queries)
+}
+
+#[test]
+fn recall_holds_at_every_selectivity() {
+    let (_dir, writer, space, queries) = sealed(41, 30);
     let index = writer.index();
     let mut noise = Noise(42);
     for selectivity in [0.8, 0.5, 0.1, 0.01, 0.001] {
@@ -52,15 +59,7 @@ fn recall_holds_at_every_selectivity() {
 
 #[test]
 fn recall_holds_where_filters_follow_what_vectors_show() {
-    let (_dir, mut writer, space) = library(DIM);
-    let mut vectors = clustered(44, COUNT + 20, DIM, 80);
-    let queries = vectors.split_off(COUNT);
-    fill(&mut writer, &space, &vectors);
-    let graph = SealOptions {
-        graph_min_items: 1,
-        threads: None,
-    };
-    writer.seal(&space, &graph).unwrap();
+    let (_dir, writer, space, queries) = sealed(44, 20);
     let index = writer.index();
     let nearest: Vec<Vec<_>> = queries
         .iter()
