@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code, reason = "tiles work on pointers")]
 
+use std::ops::Range;
+
 use super::activations::Rows;
 use super::dot::{Dot, Work};
 use super::error::{KernelError, same_size};
@@ -13,6 +15,13 @@ use super::tile::{ROWS, Tile, panel, tiles};
 
 /// Bytes of converted rows that pass all panels of a block together: half of a small L2 cache.
 const ROWS_BYTES: usize = 256 << 10;
+
+/// Bytes of a panel that stays in a small L1 cache while all rows pass.
+const PANEL_BYTES: usize = 24 << 10;
+
+/// Bytes of larger panels that pass a tile of rows, which then stays in the L1 cache instead, before the next tile's turn: what
+/// stays in the L2 cache beside the rows.
+const GROUP_BYTES: usize = 192 << 10;
 
 /// What happens to the sums of a product, to which the bias is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +100,18 @@ impl Work for Product<'_> {
     }
 }
 
+/// Panels of one block of the depth that are multiplied with a tile of rows before the next tile is.
+struct Group<'a, W> {
+    /// Where the block begins, and its values of the depth.
+    start: usize,
+    depth: usize,
+    /// The outputs that the panels are of.
+    outputs: Range<usize>,
+    weights: &'a [W],
+    /// What is applied to the sums, if the block is the last.
+    activation: Option<Activation>,
+}
+
 impl Product<'_> {
     /// Multiplies `count` rows from `first` on, the first of which begins `values`.
     #[inline(always)]
@@ -102,52 +123,92 @@ impl Product<'_> {
     ) {
         let (outputs, panel) = (self.matrix.outputs, panel::<D>());
         let padded = self.matrix.depth.next_multiple_of(D::GROUP);
-        let (stride, scales) = (self.rows.stride / size_of::<D::Input>(), self.rows.scales);
-        let output = &mut self.output[first * outputs..][..count * outputs];
         for (start, depth, offset) in blocks::<D>(outputs.next_multiple_of(panel), padded) {
             let activation = match self.epilogue {
                 Epilogue::Activate(activation) if start + depth == padded => Some(activation),
                 _ => None,
             };
-            for column in (0..outputs).step_by(panel) {
-                let weights = &columns.weights[offset + column * depth..][..panel * depth];
-                let width = panel.min(outputs - column);
-                // The tiles share in fetching the next panel, which follows this one.
-                let fetched = (size_of_val(weights) / LINE).div_ceil(count.div_ceil(ROWS).max(1));
-                let next_weights = weights.as_ptr_range().end.cast::<u8>();
-                for (index, (row, size)) in tiles(count).enumerate() {
-                    let inputs = &values[row * stride + start..];
-                    let next = if row + size < count { size * stride } else { 0 };
-                    let tile = Tile::<D> {
-                        inputs: inputs.as_ptr(),
-                        next_inputs: inputs.as_ptr().wrapping_add(next),
-                        next_weights: next_weights.wrapping_add(index * fetched * LINE),
-                        next_lines: fetched.div_ceil((depth * size_of::<D::Input>()).div_ceil(LINE)),
-                        input_stride: stride,
-                        row_scales: scales.as_ptr().wrapping_add(first + row),
-                        weights: weights.as_ptr(),
-                        groups: depth / D::GROUP,
-                        scales: columns.scales.as_ptr().wrapping_add(column),
-                        totals: columns.totals.as_ptr().wrapping_add(column),
-                        bias: (start == 0).then(|| columns.bias[column..].as_ptr()),
-                        output: output[row * outputs + column..].as_mut_ptr(),
-                        output_stride: outputs,
-                        columns: width,
-                        accumulate: start > 0 || self.epilogue == Epilogue::Accumulate,
-                        relu6: activation == Some(Activation::Relu6),
-                    };
-                    // SAFETY: `values` holds the depth of `count` rows, which was checked; `columns` holds whole panels,
-                    // as `PackedMatrix::columns` checks; `output` holds `count` rows of `outputs`, and `width` of them
-                    // are left from `column` on. This code runs with the instructions of `D`.
-                    unsafe { tile.multiply(size) };
-                    if let Some(activation) = activation.filter(|which| *which != Activation::Relu6) {
-                        for row in output[row * outputs..][..size * outputs].chunks_exact_mut(outputs) {
-                            activation.apply::<D::Lanes>(&mut row[column..][..width]);
-                        }
+            let together = panel * panels_together(panel * depth * size_of::<D::Weight>());
+            for from in (0..outputs).step_by(together) {
+                let to = (from + together).min(outputs);
+                let group = Group {
+                    start,
+                    depth,
+                    outputs: from..to,
+                    weights: &columns.weights[offset + from * depth..][..(to - from).next_multiple_of(panel) * depth],
+                    activation,
+                };
+                self.group::<D>(columns, &group, values, (first, count));
+            }
+        }
+    }
+
+    /// [`Product::blocks`] for a group of panels.
+    #[inline(always)]
+    fn group<D: Dot>(
+        &mut self,
+        columns: &Columns<'_, D::Weight>,
+        group: &Group<'_, D::Weight>,
+        values: &[D::Input],
+        (first, count): (usize, usize),
+    ) {
+        let (outputs, panel, depth) = (self.matrix.outputs, panel::<D>(), group.depth);
+        let (stride, scales) = (self.rows.stride / size_of::<D::Input>(), self.rows.scales);
+        let output = &mut self.output[first * outputs..][..count * outputs];
+        // The tiles share in fetching the next group, which follows this one.
+        let tiles_of_group = count.div_ceil(ROWS) * group.outputs.len().div_ceil(panel);
+        let fetched = (size_of_val(group.weights) / LINE).div_ceil(tiles_of_group.max(1));
+        let mut next_weights = group.weights.as_ptr_range().end.cast::<u8>();
+        for (row, size) in tiles(count) {
+            let inputs = &values[row * stride + group.start..];
+            for (column, weights) in group
+                .outputs
+                .clone()
+                .step_by(panel)
+                .zip(group.weights.chunks_exact(panel * depth))
+            {
+                let width = panel.min(group.outputs.end - column);
+                let is_last = column + width == group.outputs.end && row + size < count;
+                let tile = Tile::<D> {
+                    inputs: inputs.as_ptr(),
+                    next_inputs: inputs.as_ptr().wrapping_add(if is_last { size * stride } else { 0 }),
+                    next_weights,
+                    next_lines: fetched.div_ceil((depth * size_of::<D::Input>()).div_ceil(LINE)),
+                    input_stride: stride,
+                    row_scales: scales.as_ptr().wrapping_add(first + row),
+                    weights: weights.as_ptr(),
+                    groups: depth / D::GROUP,
+                    scales: columns.scales.as_ptr().wrapping_add(column),
+                    totals: columns.totals.as_ptr().wrapping_add(column),
+                    bias: (group.start == 0).then(|| columns.bias[column..].as_ptr()),
+                    output: output[row * outputs + column..].as_mut_ptr(),
+                    output_stride: outputs,
+                    columns: width,
+                    accumulate: group.start > 0 || self.epilogue == Epilogue::Accumulate,
+                    relu6: group.activation == Some(Activation::Relu6),
+                };
+                next_weights = next_weights.wrapping_add(fetched * LINE);
+                // SAFETY: `values` holds the depth of `count` rows, which was checked; `columns` holds whole panels, as
+                // `PackedMatrix::columns` checks; `output` holds `count` rows of `outputs`, and `width` of them are left
+                // from `column` on. This code runs with the instructions of `D`.
+                unsafe { tile.multiply(size) };
+                if let Some(activation) = group.activation.filter(|which| *which != Activation::Relu6) {
+                    for row in output[row * outputs..][..size * outputs].chunks_exact_mut(outputs) {
+                        activation.apply::<D::Lanes>(&mut row[column..][..width]);
                     }
                 }
             }
         }
+    }
+}
+
+/// How many panels of so many bytes pass a tile of rows one after another.
+#[inline(always)]
+fn panels_together(bytes: usize) -> usize {
+    if bytes <= PANEL_BYTES {
+        1
+    } else {
+        (GROUP_BYTES / bytes).max(1)
     }
 }
 

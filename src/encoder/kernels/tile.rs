@@ -43,7 +43,7 @@ pub(super) struct Tile<D: Dot> {
     pub(super) relu6: bool,
 }
 
-/// Begins to fetch the cache line at `address`, which need not be readable.
+/// Begins to fetch the cache line at `address`, which need not be readable, into the L1 cache.
 #[inline(always)]
 fn fetch(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
@@ -55,6 +55,23 @@ fn fetch(address: *const u8) {
     // SAFETY: the instruction is part of AArch64, and does nothing where the address is wrong.
     unsafe {
         std::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = address;
+}
+
+/// As [`fetch`], into the L2 cache: what is needed only later would push out of the L1 cache what is needed now.
+#[inline(always)]
+fn fetch_early(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as in `fetch`.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(address.cast());
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as in `fetch`.
+    unsafe {
+        std::arch::asm!("prfm pldl2keep, [{}]", in(reg) address, options(nostack, preserves_flags));
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = address;
@@ -181,7 +198,7 @@ impl<D: Dot, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REGISTERS
             );
         }
         for next in 0..tile.next_lines {
-            fetch(
+            fetch_early(
                 tile.next_weights
                     .wrapping_add((group / line * tile.next_lines + next) * LINE),
             );
