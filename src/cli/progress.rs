@@ -65,6 +65,10 @@ impl Watcher {
 }
 
 impl Observer for Watcher {
+    fn found(&self, files: usize) {
+        self.bar.set_length(files as u64);
+    }
+
     fn planned(&self, files: usize) {
         self.plan(files);
     }

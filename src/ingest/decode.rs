@@ -1,25 +1,10 @@
 //! Decoding on several threads, within one budget of memory.
 
-use std::any::Any;
-use std::panic::{UnwindSafe, catch_unwind};
 use std::sync::Arc;
-
-use thiserror::Error;
 
 use super::Options;
 use super::gate::Gate;
 use crate::media::{self, Limits, MediaError, Photo};
-
-/// Why a file gave no photograph.
-#[derive(Debug, PartialEq, Error)]
-pub(super) enum DecodeError {
-    /// Something is wrong with the file.
-    #[error(transparent)]
-    Media(#[from] MediaError),
-    /// Something is wrong with a decoder, which is no reason to leave the other files alone.
-    #[error("the decoder breaks down on it: {0}; please report it with the file")]
-    Broken(String),
-}
 
 /// Decodes photographs so that all threads together stay within [`Limits::max_alloc_bytes`].
 #[derive(Debug)]
@@ -47,7 +32,7 @@ impl Decoder {
     ///
     /// Most photographs fit into a thread's share. For one that does not, the thread waits until there is what it
     /// needs.
-    pub fn decode<T>(&self, bytes: &[u8], then: impl FnOnce(&Photo) -> T) -> Result<T, DecodeError> {
+    pub fn decode<T>(&self, bytes: &[u8], then: impl FnOnce(&Photo) -> T) -> Result<T, MediaError> {
         let mut granted = self.share;
         loop {
             let permit = self.gate.take(granted);
@@ -55,30 +40,19 @@ impl Decoder {
                 max_alloc_bytes: granted,
                 ..self.limits
             };
-            let needed = match guarded(|| media::decode_reduced(bytes, &limits, self.enough))? {
+            let needed = match media::decode_reduced(bytes, &limits, self.enough) {
                 Ok(photo) => return Ok(then(&photo)),
                 // With all that there is, the message names the limit that was asked for.
-                Err(error) if granted == self.gate.total() => return Err(error.into()),
+                Err(error) if granted == self.gate.total() => return Err(error),
                 Err(MediaError::Memory { needed, .. }) => needed.max(granted + 1).min(self.gate.total()),
                 Err(MediaError::DecoderMemory { .. }) => self.gate.total(),
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             };
             // Waiting with a part in hand, two threads could wait for each other.
             drop(permit);
             granted = needed;
         }
     }
-}
-
-/// Turns a panic of `decode` to an error.
-fn guarded<T>(decode: impl FnOnce() -> T + UnwindSafe) -> Result<T, DecodeError> {
-    catch_unwind(decode).map_err(|panic| DecodeError::Broken(message_of(panic.as_ref())))
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "it does not say why".to_owned())
 }
 
 #[cfg(test)]
@@ -129,23 +103,9 @@ mod tests {
     fn what_is_larger_than_the_budget_is_refused_by_its_limit() {
         let limit = 3 * 299 * 299;
         match decoder(limit).decode(&png(300), |_| ()) {
-            Err(DecodeError::Media(MediaError::Memory { limit: named, .. })) => assert_eq!(named, limit),
+            Err(MediaError::Memory { limit: named, .. }) => assert_eq!(named, limit),
             other => panic!("{other:?}"),
         }
-        assert_eq!(decoder(limit).decode(b"", |_| ()), Err(MediaError::Empty.into()));
-    }
-
-    #[test]
-    fn a_decoder_that_panics_fails_on_that_file_alone() {
-        let row = 7;
-        assert_eq!(
-            guarded(|| panic!("no such row: {row}")),
-            Err::<(), _>(DecodeError::Broken("no such row: 7".to_owned()))
-        );
-        assert_eq!(
-            guarded(|| panic!("damaged")),
-            Err::<(), _>(DecodeError::Broken("damaged".to_owned()))
-        );
-        assert_eq!(guarded(|| 3), Ok(3));
+        assert_eq!(decoder(limit).decode(b"", |_| ()), Err(MediaError::Empty));
     }
 }

@@ -38,6 +38,8 @@ const READ_AHEAD_BYTES: u64 = 128 << 20;
 
 /// What is told of a run while it goes on. Called from the thread that runs it, but for `sealed` and `cancelled`.
 pub trait Observer: Sync {
+    /// The walk goes on; so many candidates were found so far.
+    fn found(&self, _files: usize) {}
     /// The walk is done: so many files are to be read.
     fn planned(&self, files: usize);
     /// So many more files are done for, and durable.

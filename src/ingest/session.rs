@@ -85,7 +85,10 @@ impl<'a> Ingest<'a> {
         let prune = self.options.prune;
         let scope = Scope::resolve(self.writer, dir, prune)?;
         let walk = if scope.present {
-            walk(&scope.dir, self.writer.library().dir(), &|| observer.cancelled())?
+            walk(&scope.dir, self.writer.library().dir(), &|found| {
+                observer.found(found);
+                !observer.cancelled()
+            })?
         } else {
             Walk::default()
         };

@@ -37,8 +37,9 @@ impl Walk {
 }
 
 /// Walks `dir` recursively. Hidden files, what .clipdexignore files exclude, and `library` are left out; symbolic links
-/// are not followed. Places that cannot be read are reported in the result and do not end the walk.
-pub(super) fn walk(dir: &Path, library: &Path, cancelled: &dyn Fn() -> bool) -> Result<Walk, IngestError> {
+/// are not followed. Places that cannot be read are reported in the result and do not end the walk. `go_on` is told how many
+/// candidates there are so far, again and again, and says whether to go on.
+pub(super) fn walk(dir: &Path, library: &Path, go_on: &dyn Fn(usize) -> bool) -> Result<Walk, IngestError> {
     let library = library.to_path_buf();
     let entries = WalkBuilder::new(dir)
         .standard_filters(false)
@@ -50,7 +51,7 @@ pub(super) fn walk(dir: &Path, library: &Path, cancelled: &dyn Fn() -> bool) -> 
 
     let mut walk = Walk::default();
     for entry in entries {
-        if cancelled() {
+        if !go_on(walk.candidates.len()) {
             return Err(IngestError::Interrupted);
         }
         let found = entry.and_then(|entry| {
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
 
     fn names(root: &Path, library: &Path) -> Vec<String> {
-        let walk = walk(root, library, &|| false).unwrap();
+        let walk = walk(root, library, &|_| true).unwrap();
         assert!(walk.unreadable.is_empty());
         let relative = |candidate: &Candidate| {
             candidate
@@ -150,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_place_that_is_missing_is_reported() {
-        let walk = walk(Path::new("/no/such/place"), Path::new("/none"), &|| false).unwrap();
+        let walk = walk(Path::new("/no/such/place"), Path::new("/none"), &|_| true).unwrap();
         assert_eq!(walk.unreadable.len(), 1);
         assert!(!walk.covers(Path::new("/no/such/place/a.jpg")));
         assert!(walk.covers(Path::new("/other/a.jpg")));
