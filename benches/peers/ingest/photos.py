@@ -12,8 +12,8 @@ from PIL import Image
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 SIZE = (4000, 3000)
-# Standard deviation of the grain, in grey levels, and JPEG's quality: together some 4 MB a photograph.
-GRAIN = 4.0
+# Standard deviation of the grain, in grey levels, and JPEG's quality: together 3 to 4 MB a photograph.
+GRAIN = 6.0
 QUALITY = 90
 
 

@@ -126,10 +126,10 @@ def markdown(about: dict[str, Any], rows: list[dict[str, Any]], versions: dict[s
         pairs = zip(row["seconds"], peer["seconds"], strict=True)
         ratio = statistics.median(theirs / ours for ours, theirs in pairs)
         rate = about["photos"] / statistics.median(row["seconds"])
-        cosines = f"{row['cosine_mean']:.5f} | {row['cosine_least']:.5f}"
-        cells.append([row["name"], str(row["cores"]), f"{rate:.2f}", f"{ratio:.2f}", f"{row['memory']:.0f}", cosines])
+        cosines = [f"{row['cosine_mean']:.5f}", f"{row['cosine_least']:.5f}"]
+        cells.append([row["name"], str(row["cores"]), f"{rate:.2f}", f"{ratio:.2f}", f"{row['memory']:.0f}", *cosines])
     header = ["program", "cores", "photographs/s", "times as fast as the first", "MiB at most"]
-    lines += grid([*header, "cosine to the first, mean | least"], cells)
+    lines += grid([*header, "cosine to the first, mean", "least"], cells)
     return "\n".join([*lines, *versions_markdown(versions, about)])
 
 
