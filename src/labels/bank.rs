@@ -110,7 +110,7 @@ impl Bank {
 
     /// Loads the bank's vectors for recognition by the encoder that made them.
     pub fn zero_shot(&self, library: &Library, encoder: &Identity) -> Result<ZeroShot, LabelError> {
-        Ok(ZeroShot::new(library.index().vectors(self.space.id)?, encoder))
+        Ok(ZeroShot::new(library.index().rows(self.space.id)?, encoder))
     }
 }
 

@@ -28,6 +28,10 @@ use photo::ImagesRecord;
 /// Name of the space that holds the photographs' vectors.
 const IMAGES: &str = "images";
 
+/// Spaces behind this prefix hold what photographs were recognised as, out of the bank whose name follows. They are of
+/// one model's making, and nothing of another's.
+pub(crate) const TAGS: &str = "tags:";
+
 /// A library opened for reading. It sees what was committed before it was opened and never blocks a writer.
 #[derive(Clone)]
 pub struct Library {

@@ -14,7 +14,7 @@ use serde::Serialize;
 pub(super) use duplicates::DuplicateList;
 pub(super) use hits::{HitList, QueryText};
 pub(super) use plain::{plain, plain_path, shown_path};
-pub(super) use predictions::{ImagePredictions, PredictionList};
+pub(super) use predictions::{HierarchyAnswer, ImagePredictions, PredictionList};
 
 /// Version of the machine formats, in every document: it changes where a field changes its meaning or goes away.
 pub(super) const SCHEMA: u32 = 1;
