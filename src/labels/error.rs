@@ -17,10 +17,10 @@ pub enum LabelError {
         /// What the system said.
         source: io::Error,
     },
-    /// A line of the label file is not what its format asks for.
-    #[error("label file '{file}', line {line}: {message}")]
+    /// A line of a file of labels or templates is not what its format asks for.
+    #[error("'{file}', line {line}: {message}")]
     Syntax {
-        /// The file, or the name of the built-in list.
+        /// The file, or the name of what is built in.
         file: String,
         /// Line, counted from 1.
         line: u64,
@@ -38,6 +38,25 @@ pub enum LabelError {
         /// What there is.
         known: String,
     },
+    /// There is no such built-in set of templates.
+    #[error("there are no built-in templates '{name}'; built in are {known}, and `none` is the bare name")]
+    UnknownTemplates {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// A file of templates holds none.
+    #[error("'{0}' holds no templates; a file of templates has one a line, such as 'a photo of a {{}}.'")]
+    NoTemplates(String),
+    /// A word of the command line is none of those that there are.
+    #[error("'{given}' is not known; known are {known}")]
+    Choice {
+        /// What was given.
+        given: String,
+        /// What there is.
+        known: &'static str,
+    },
     /// A bank's name holds characters that it may not.
     #[error("'{0}' cannot name a label bank; use letters, digits, '-', '_' and '.', at most 100 of them")]
     BadName(String),
@@ -48,6 +67,32 @@ pub enum LabelError {
         name: String,
         /// What there is, and how to add one.
         known: String,
+    },
+    /// The bank has no such label.
+    #[error("bank '{bank}' has no label '{label}'; `clipdex label show {bank}` lists them")]
+    UnknownLabel {
+        /// The bank.
+        bank: String,
+        /// What was asked for.
+        label: String,
+    },
+    /// Several labels of the bank have this name.
+    #[error("'{name}' names several labels of bank '{bank}'; give one of their identifiers: {labels}")]
+    AmbiguousLabel {
+        /// The bank.
+        bank: String,
+        /// What was asked for.
+        name: String,
+        /// Their identifiers, with what each means.
+        labels: String,
+    },
+    /// A label cannot get a name that another one is known by.
+    #[error("bank '{bank}' already has a label '{label}'; remove it first, or choose another name")]
+    LabelExists {
+        /// The bank.
+        bank: String,
+        /// The name.
+        label: String,
     },
     /// A prompt template has no place for the label's name.
     #[error("the prompt template '{0}' has no '{{}}' where the label's name goes; an example is 'a photo of a {{}}.'")]

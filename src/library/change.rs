@@ -133,17 +133,12 @@ impl ModelChange {
 }
 
 impl Successor {
-    /// The items that the new model has not embedded: those whose key the new space lacks, and those of which
-    /// `changed` says so, given the old and the new item.
-    pub fn missing(&self, index: &Index, changed: impl Fn(&Item, &Item) -> bool) -> Result<Vec<Item>, LibraryError> {
+    /// The items that the new model has not embedded: those whose key the new space lacks.
+    pub fn missing(&self, index: &Index) -> Result<Vec<Item>, LibraryError> {
         let mut missing = Vec::new();
         for item in index.items(self.old.id) {
             let item = item?;
-            let done = match index.id_of_key(self.new.id, &item.key)? {
-                Some(id) => index.item(self.new.id, id)?.is_some_and(|new| !changed(&item, &new)),
-                None => false,
-            };
-            if !done {
+            if index.id_of_key(self.new.id, &item.key)?.is_none() {
                 missing.push(item);
             }
         }

@@ -18,7 +18,7 @@ pub use error::LibraryError;
 pub(crate) use file_state::FileState;
 pub use location::{bytes_to_path, default_library_dir, path_to_bytes, root_dir};
 pub use photo::PhotoRecord;
-pub(crate) use record::Record;
+pub(crate) use record::{Record, body_of};
 pub use verify::verify;
 pub use writer::LibraryWriter;
 
