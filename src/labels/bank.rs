@@ -96,6 +96,12 @@ impl Bank {
         Ok(stored.map(|(_, record)| record.label).collect())
     }
 
+    /// The labels with their items, in the order in which they were added.
+    pub fn items(&self, library: &Library) -> Result<Vec<(ItemId, Label)>, LabelError> {
+        let stored = stored_labels(library.index(), &self.space)?.into_iter();
+        Ok(stored.map(|(item, record)| (item, record.label)).collect())
+    }
+
     /// One label.
     pub fn label(&self, library: &Library, item: ItemId) -> Result<Option<Label>, LabelError> {
         let Some(item) = library.index().item(self.space.id, item)? else {

@@ -4,6 +4,8 @@ mod duplicates;
 mod hits;
 mod plain;
 mod predictions;
+mod tags;
+mod texts;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -15,6 +17,8 @@ pub(super) use duplicates::DuplicateList;
 pub(super) use hits::{HitList, QueryText};
 pub(super) use plain::{plain, plain_path, shown_path};
 pub(super) use predictions::{HierarchyAnswer, ImagePredictions, PredictionList};
+pub(super) use tags::{TagRows, TagSummary};
+pub(super) use texts::TextList;
 
 /// Version of the machine formats, in every document: it changes where a field changes its meaning or goes away.
 pub(super) const SCHEMA: u32 = 1;
