@@ -28,6 +28,9 @@ use photo::ImagesRecord;
 /// Name of the space that holds the photographs' vectors.
 const IMAGES: &str = "images";
 
+/// Spaces of example photographs have names behind this prefix: pictures that teach a label bank.
+pub(crate) const EXAMPLES: &str = "examples:";
+
 /// A library opened for reading. It sees what was committed before it was opened and never blocks a writer.
 #[derive(Clone)]
 pub struct Library {
@@ -95,7 +98,8 @@ impl Library {
     /// Spaces whose vectors are of the photographs' model: label banks, by whose texts photographs are searched.
     pub fn query_spaces(&self, images: &Space) -> Result<Vec<SpaceId>, LibraryError> {
         let spaces = self.index.spaces()?.into_iter();
-        let banks = spaces.filter(|space| space.id != images.id && space.fingerprint == images.fingerprint);
+        let is_query = |space: &Space| space.id != images.id && !space.name.starts_with(EXAMPLES);
+        let banks = spaces.filter(|space| is_query(space) && space.fingerprint == images.fingerprint);
         Ok(banks.map(|space| space.id).collect())
     }
 

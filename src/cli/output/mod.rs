@@ -2,6 +2,7 @@
 
 mod duplicates;
 mod hits;
+mod labels;
 mod plain;
 mod predictions;
 
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 pub(super) use duplicates::DuplicateList;
 pub(super) use hits::{HitList, QueryText};
+pub(super) use labels::{LabelFormat, write_labels};
 pub(super) use plain::{plain, plain_path, shown_path};
 pub(super) use predictions::{ImagePredictions, PredictionList};
 
