@@ -2,6 +2,7 @@
 
 use clipdex_index::{Index, ItemId, Space};
 
+use super::prompts::Prompts;
 use super::records::{BankRecord, LabelRecord};
 use super::{Label, LabelError, Recipe, ZeroShot};
 use crate::encoder::Identity;
@@ -115,11 +116,10 @@ impl Bank {
     /// # Errors
     /// [`LabelError::UnknownLabel`]; [`LabelError::AmbiguousLabel`] where it is the name of several.
     pub fn find(&self, library: &Library, word: &str) -> Result<(ItemId, Label), LabelError> {
-        let found = self.called(library, word)?.ok_or_else(|| LabelError::UnknownLabel {
+        self.called(library, word)?.ok_or_else(|| LabelError::UnknownLabel {
             bank: self.name().to_owned(),
             label: word.to_owned(),
-        });
-        found
+        })
     }
 
     /// The one label that `word` means, if the bank has one.
@@ -146,9 +146,20 @@ impl Bank {
         }
     }
 
-    /// Loads the bank's vectors for recognition by the encoder that made them.
+    /// The texts whose vectors' mean stands for each of these labels of the bank, in their order.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn prompts(&self, library: &Library, labels: &[Label]) -> Result<Vec<Vec<String>>, LabelError> {
+        let all = self.labels(library)?;
+        let prompts = Prompts::new(self.recipe(), &all.iter().collect::<Vec<_>>())?;
+        Ok(labels.iter().map(|label| prompts.of(label)).collect())
+    }
+
+    /// Loads the bank's vectors, and what its examples taught it, for recognition by the encoder that made them.
     pub fn zero_shot(&self, library: &Library, encoder: &Identity) -> Result<ZeroShot, LabelError> {
-        Ok(ZeroShot::new(library.index().rows(self.space.id)?, encoder))
+        let rows = library.index().rows(self.space.id)?;
+        Ok(ZeroShot::new(rows, encoder).with_taught(self.taught(library, encoder)?))
     }
 }
 

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use crate::encoder::EncoderError;
 use crate::library::LibraryError;
+use crate::media::MediaError;
 
 /// Why labels could not be read, stored or used.
 #[derive(Debug, Error)]
@@ -86,6 +87,9 @@ pub enum LabelError {
         /// Their identifiers, with what each means.
         labels: String,
     },
+    /// A label would have no name.
+    #[error("label '{0}' cannot have an empty name; `clipdex label remove` removes it")]
+    NoName(String),
     /// A label cannot get a name that another one is known by.
     #[error("bank '{bank}' already has a label '{label}'; remove it first, or choose another name")]
     LabelExists {
@@ -93,6 +97,22 @@ pub enum LabelError {
         bank: String,
         /// The name.
         label: String,
+    },
+    /// An example picture cannot be opened or read.
+    #[error("cannot read '{}': {source}", path.display())]
+    ReadExample {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An example picture cannot be decoded.
+    #[error("cannot use '{}' as a picture: {source}", path.display())]
+    DecodeExample {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: MediaError,
     },
     /// A prompt template has no place for the label's name.
     #[error("the prompt template '{0}' has no '{{}}' where the label's name goes; an example is 'a photo of a {{}}.'")]

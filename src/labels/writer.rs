@@ -94,12 +94,13 @@ impl<'a> BankWriter<'a> {
         Ok(())
     }
 
-    /// Removes a bank with all of its labels, and the tags that photographs have out of it.
+    /// Removes a bank with all of its labels and their examples, and the tags that photographs have out of it.
     ///
     /// # Errors
     /// There is no such bank, or the library cannot be written.
     pub fn remove(&mut self, name: &str) -> Result<(), LabelError> {
         let bank = Bank::open(self.writer.library(), name)?;
+        self.drop_examples(name)?;
         let index = self.writer.index_mut();
         if let Some(tags) = index.index().space(&format!("{TAGS}{name}"))? {
             index.drop_space(tags.id)?;
@@ -107,8 +108,8 @@ impl<'a> BankWriter<'a> {
         Ok(index.drop_space(bank.space().id)?)
     }
 
-    /// Removes labels, given by key or name; those that the bank does not have come back. Labels whose names are no
-    /// longer shared are embedded anew.
+    /// Removes labels with their examples, given by key or name; those that the bank does not have come back. Labels whose
+    /// names are no longer shared are embedded anew.
     ///
     /// # Errors
     /// There is no such bank, or the library or the encoder fails.
@@ -120,16 +121,19 @@ impl<'a> BankWriter<'a> {
     ) -> Result<Vec<String>, LabelError> {
         let bank = Bank::open(self.writer.library(), name)?;
         let stored = stored_labels(self.writer.library().index(), bank.space())?;
-        let mut batch = self.writer.index_mut().batch();
-        let mut missing = Vec::new();
+        let (mut missing, mut found) = (Vec::new(), Vec::new());
         for wanted in labels {
-            let mut found = stored.iter().filter(|(_, record)| record.label.is_called(wanted)).peekable();
-            if found.peek().is_none() {
+            let before = found.len();
+            found.extend(stored.iter().filter(|(_, record)| record.label.is_called(wanted)));
+            if found.len() == before {
                 missing.push(wanted.clone());
             }
-            for (item, _) in found {
-                batch.delete(bank.space(), *item)?;
-            }
+        }
+        let keys: Vec<&str> = found.iter().map(|(_, record)| record.label.key()).collect();
+        self.delete_examples(name, &keys)?;
+        let mut batch = self.writer.index_mut().batch();
+        for (item, _) in found {
+            batch.delete(bank.space(), *item)?;
         }
         batch.commit()?;
         self.update(name, bank.record(), Vec::new(), progress)?;

@@ -3,7 +3,7 @@
 use clipdex_index::{ItemId, Rows, VectorSet};
 
 use super::recognition::Recognition;
-use super::{Background, LabelError, Logits, Prediction};
+use super::{Background, LabelError, Logits, Prediction, Taught};
 use crate::encoder::Identity;
 
 /// The vectors of labels.
@@ -59,6 +59,7 @@ pub struct ZeroShot {
     labels: LabelVectors,
     encoder: Identity,
     temperature: f32,
+    taught: Taught,
     background: Option<Background>,
     /// By place, where not all labels are asked about.
     admitted: Option<Vec<bool>>,
@@ -71,6 +72,7 @@ impl ZeroShot {
             labels: labels.into(),
             encoder: encoder.clone(),
             temperature: 1.0,
+            taught: Taught::default(),
             background: None,
             admitted: None,
         }
@@ -80,6 +82,13 @@ impl ZeroShot {
     #[must_use]
     pub fn with_temperature(mut self, temperature: f32) -> Self {
         self.temperature = temperature;
+        self
+    }
+
+    /// The same labels, some of which were taught by examples.
+    #[must_use]
+    pub fn with_taught(mut self, taught: Taught) -> Self {
+        self.taught = taught;
         self
     }
 
@@ -119,6 +128,7 @@ impl ZeroShot {
     /// The image's vector has another length than the labels' have.
     pub fn recognise(&self, image: &[f32]) -> Result<Recognition<'_>, LabelError> {
         let mut cosines = self.labels.dot(image)?;
+        self.taught.adjust(image, self.labels.ids(), &mut cosines);
         if let Some(admitted) = &self.admitted {
             for (cosine, admitted) in cosines.iter_mut().zip(admitted) {
                 if !admitted {

@@ -32,6 +32,9 @@ const IMAGES: &str = "images";
 /// one model's making, and nothing of another's.
 pub(crate) const TAGS: &str = "tags:";
 
+/// Spaces of example photographs have names behind this prefix: pictures that teach a label bank.
+pub(crate) const EXAMPLES: &str = "examples:";
+
 /// A library opened for reading. It sees what was committed before it was opened and never blocks a writer.
 #[derive(Clone)]
 pub struct Library {
@@ -99,7 +102,8 @@ impl Library {
     /// Spaces whose vectors are of the photographs' model: label banks, by whose texts photographs are searched.
     pub fn query_spaces(&self, images: &Space) -> Result<Vec<SpaceId>, LibraryError> {
         let spaces = self.index.spaces()?.into_iter();
-        let banks = spaces.filter(|space| space.id != images.id && space.fingerprint == images.fingerprint);
+        let is_query = |space: &Space| space.id != images.id && !space.name.starts_with(EXAMPLES);
+        let banks = spaces.filter(|space| is_query(space) && space.fingerprint == images.fingerprint);
         Ok(banks.map(|space| space.id).collect())
     }
 

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::TagError;
 use crate::encoder::Precision;
 use crate::encoder::kernels::{self, Epilogue, Kernels, PackedMatrix, PowerSum};
-use crate::labels::Logits;
+use crate::labels::{Logits, Taught};
 
 /// Photographs whose products one thread makes at a time.
 const PHOTOS: usize = 64;
@@ -20,6 +20,7 @@ const LABELS: usize = 1024;
 /// The labels of a bank, to be compared with photographs.
 pub(super) struct Comparison<'a> {
     pub labels: &'a Rows,
+    pub taught: &'a Taught,
     pub logits: Logits,
     /// Labels that are kept of a photograph.
     pub kept: usize,
@@ -115,7 +116,10 @@ impl Comparison<'_> {
             products.resize(tallies.len() * ids.len(), 0.0);
             let rows = kernels::Rows::plain(photos, dim)?;
             matrix.multiply(rows, Epilogue::Store, products)?;
-            for (tally, cosines) in tallies.iter_mut().zip(products.chunks_exact(ids.len().max(1))) {
+            let images = photos.chunks_exact(dim.max(1));
+            let products = products.chunks_exact_mut(ids.len().max(1));
+            for ((tally, image), cosines) in tallies.iter_mut().zip(images).zip(products) {
+                self.taught.adjust(image, ids, cosines);
                 tally.add(kernels, ids, cosines, self.kept);
             }
             Ok(())
@@ -174,6 +178,7 @@ mod tests {
         let logits = Logits::new(&encoder, 0.5);
         let comparison = Comparison {
             labels: &labels,
+            taught: &Taught::default(),
             logits,
             kept: 7,
         };

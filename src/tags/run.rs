@@ -9,7 +9,7 @@ use super::TagError;
 use super::compare::{Comparison, Tally, copy_row};
 use super::records::{PhotoTagsRecord, TagsRecord};
 use super::stored::photo_tags;
-use crate::labels::{Bank, Logits};
+use crate::labels::{Bank, Logits, Taught};
 use crate::library::{Library, LibraryError, LibraryWriter, Record, TAGS};
 
 /// Photographs that are compared and committed together: a killed run loses at most these.
@@ -76,8 +76,10 @@ pub fn tag(
         return Err(LibraryError::NoPhotos(library.dir().to_path_buf()).into());
     }
     let labels = index.rows(bank.space().id)?;
+    let taught = bank.taught(&library, writer.model().identity())?;
     let logits = Logits::new(writer.model().identity(), options.temperature);
-    let (space, record) = open(writer, bank, &labels, options)?;
+    let made_of = |through| made_of(&labels, through, &taught, options.temperature);
+    let (space, record) = open(writer, bank, labels.ids().last().copied(), &made_of, options)?;
     let plan = Plan::new(&library, &space, &record, &photos)?;
 
     let mut outcome = TagOutcome {
@@ -92,6 +94,7 @@ pub fn tag(
         photos: &photos,
         comparison: Comparison {
             labels: &labels,
+            taught: &taught,
             logits,
             kept: record.kept as usize,
         },
@@ -120,7 +123,8 @@ pub fn tag(
 fn open(
     writer: &mut LibraryWriter,
     bank: &Bank,
-    labels: &Rows,
+    last_label: Option<ItemId>,
+    made_of: &dyn Fn(ItemId) -> [u8; 32],
     options: &TagOptions,
 ) -> Result<(Space, TagsRecord), TagError> {
     let name = format!("{TAGS}{}", bank.name());
@@ -129,8 +133,7 @@ fn open(
         Some(space) => Some(TagsRecord::decode(&space.attributes)?),
         None => None,
     };
-    let through = labels.ids().last().copied().unwrap_or_default();
-    let made_of = |through| made_of(labels, through, options.temperature);
+    let through = last_label.unwrap_or_default();
     let goes_on = last.as_ref().is_some_and(|last| {
         last.bank == bank.space().id.0 && options.top <= last.kept as usize && last.made_of == made_of(last.through)
     });
@@ -164,9 +167,10 @@ fn open(
 }
 
 /// The hash of what comparisons with the labels up to `through` are made of.
-fn made_of(labels: &Rows, through: ItemId, temperature: f32) -> [u8; 32] {
+fn made_of(labels: &Rows, through: ItemId, taught: &Taught, temperature: f32) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&temperature.to_bits().to_le_bytes());
+    hasher.update(&taught.digest());
     let mut bytes = Vec::new();
     for (place, id) in labels.ids().iter().enumerate().take_while(|(_, id)| **id <= through) {
         bytes.clear();

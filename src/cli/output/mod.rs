@@ -2,6 +2,7 @@
 
 mod duplicates;
 mod hits;
+mod labels;
 mod plain;
 mod predictions;
 mod tags;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 pub(super) use duplicates::DuplicateList;
 pub(super) use hits::{HitList, QueryText};
+pub(super) use labels::{LabelFormat, write_labels};
 pub(super) use plain::{plain, plain_path, shown_path};
 pub(super) use predictions::{HierarchyAnswer, ImagePredictions, PredictionList};
 pub(super) use tags::{TagRows, TagSummary};

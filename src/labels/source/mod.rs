@@ -12,7 +12,8 @@ use std::str::FromStr;
 
 use super::{Label, LabelError};
 pub use builtin::Builtin;
-pub use table::{LIST_SEPARATOR, TableKind};
+pub use table::LIST_SEPARATOR;
+use table::TableKind;
 
 /// Where labels come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

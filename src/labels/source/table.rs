@@ -13,7 +13,7 @@ const COLUMNS: [&str; 6] = ["id", "name", "synonyms", "definition", "parents", "
 
 /// What separates columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableKind {
+pub(super) enum TableKind {
     /// Tabs. Quotes are letters.
     Tsv,
     /// Commas. Fields may be quoted as RFC 4180 has it.

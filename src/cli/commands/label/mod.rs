@@ -1,7 +1,12 @@
 mod add;
+mod diff;
+mod edit;
+mod export;
+mod forget;
 mod list;
 mod remove;
 mod show;
+mod teach;
 
 use std::io::Write;
 
@@ -24,7 +29,12 @@ enum LabelCommand {
     Add(add::AddArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
+    Edit(edit::EditArgs),
     Remove(remove::RemoveArgs),
+    Teach(teach::TeachArgs),
+    Forget(forget::ForgetArgs),
+    Diff(diff::DiffArgs),
+    Export(export::ExportArgs),
 }
 
 impl LabelArgs {
@@ -33,7 +43,12 @@ impl LabelArgs {
             LabelCommand::Add(args) => args.run(global, out),
             LabelCommand::List(args) => args.run(global, out),
             LabelCommand::Show(args) => args.run(global, out),
+            LabelCommand::Edit(args) => args.run(global, out),
             LabelCommand::Remove(args) => args.run(global),
+            LabelCommand::Teach(args) => args.run(global, out),
+            LabelCommand::Forget(args) => args.run(global, out),
+            LabelCommand::Diff(args) => args.run(global, out),
+            LabelCommand::Export(args) => args.run(global, out),
         }
     }
 }
