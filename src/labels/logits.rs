@@ -27,6 +27,11 @@ impl Logits {
         self.scale
     }
 
+    /// The logit of a cosine.
+    pub fn logit(&self, cosine: f32) -> f64 {
+        f64::from(self.scale) * f64::from(cosine) + f64::from(self.bias)
+    }
+
     /// Whether each label is judged by itself, as SigLIP is trained (Zhai et al., ICCV 2023): several labels may be near
     /// 1, or none. Otherwise the probabilities of all labels sum to 1.
     pub fn judges_each(&self) -> bool {

@@ -2,12 +2,14 @@
 
 mod background;
 mod bank;
+mod calibration;
 mod difference;
 mod edit;
 mod embedding;
 mod error;
 mod examples;
 mod label;
+mod labelled;
 mod logits;
 mod prompts;
 mod recipe;
@@ -25,12 +27,14 @@ mod zero_shot;
 
 pub use background::Background;
 pub use bank::Bank;
+pub use calibration::{Calibration, Labelled, Quality, calibrate};
 pub use difference::Difference;
 pub use edit::LabelEdit;
 pub use embedding::embed_labels;
 pub use error::LabelError;
 pub use examples::{Example, Reembedded, read_examples, reembed_examples};
 pub use label::Label;
+pub use labelled::LabelledFiles;
 pub use logits::Logits;
 pub use recipe::{Recipe, RecipeChange, Senses, With};
 pub use recognition::{NoneOfThese, Prediction, Recognition};

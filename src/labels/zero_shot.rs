@@ -122,13 +122,22 @@ impl ZeroShot {
         Logits::new(&self.encoder, self.temperature)
     }
 
+    /// The cosine of a unit image vector with every label, by place; of taught ones their score in its place.
+    ///
+    /// # Errors
+    /// The image's vector has another length than the labels' have.
+    pub fn cosines(&self, image: &[f32]) -> Result<Vec<f32>, LabelError> {
+        let mut cosines = self.labels.dot(image)?;
+        self.taught.adjust(image, self.labels.ids(), &mut cosines);
+        Ok(cosines)
+    }
+
     /// Compares a unit image vector with every label.
     ///
     /// # Errors
     /// The image's vector has another length than the labels' have.
     pub fn recognise(&self, image: &[f32]) -> Result<Recognition<'_>, LabelError> {
-        let mut cosines = self.labels.dot(image)?;
-        self.taught.adjust(image, self.labels.ids(), &mut cosines);
+        let mut cosines = self.cosines(image)?;
         if let Some(admitted) = &self.admitted {
             for (cosine, admitted) in cosines.iter_mut().zip(admitted) {
                 if !admitted {

@@ -10,6 +10,7 @@
 //! | `records`, `stored` | what is kept; reading it |
 //! | `filter` | the photographs that have a tag |
 //! | `sidecar` | tags as XMP |
+//! | `suggest` | labels that a library needs |
 
 mod compare;
 mod error;
@@ -18,9 +19,11 @@ mod records;
 mod run;
 mod sidecar;
 mod stored;
+mod suggest;
 
 pub use error::TagError;
 pub use filter::{TagFilter, photos_with};
 pub use run::{TagOptions, TagOutcome, TagProgress, tag};
 pub use sidecar::{Keyword, Sidecars, Written};
 pub use stored::StoredTags;
+pub use suggest::{Suggestion, Suggestions, suggest};

@@ -188,7 +188,11 @@ fn temperature(text: &str) -> Result<f32, String> {
 }
 
 /// The pictures' vectors, from the library where it has them. The image weights are read only where it lacks one.
-fn vectors_of(library: &Library, model: &Model, images: &[PathBuf]) -> Result<Vec<Result<Vec<f32>, QueryError>>> {
+pub(super) fn vectors_of(
+    library: &Library,
+    model: &Model,
+    images: &[PathBuf],
+) -> Result<Vec<Result<Vec<f32>, QueryError>>> {
     let stored: Vec<_> = images
         .par_iter()
         .map(|image| query::stored_vector(library, image))
