@@ -18,4 +18,5 @@ mod output;
 mod progress;
 mod sandbox;
 mod searching;
+mod teaching;
 mod watching;

@@ -32,6 +32,47 @@ pub(super) struct Surroundings<'a> {
     examples: Vec<(usize, &'a [f32])>,
 }
 
+/// How cosines spread.
+#[derive(Clone, Copy, Debug)]
+struct Spread {
+    mean: f32,
+    deviation: f32,
+}
+
+/// Of images with one another, where there are too few to measure it.
+const TYPICAL_IMAGES: Spread = Spread {
+    mean: 0.5,
+    deviation: 0.1,
+};
+
+/// Of images with texts, where there are too few to measure it.
+const TYPICAL_TEXTS: Spread = Spread {
+    mean: 0.2,
+    deviation: 0.03,
+};
+
+impl Spread {
+    fn of(images: &[&[f32]], direction: &[f32]) -> Self {
+        let cosines: Vec<f32> = images.iter().map(|image| dot(image, direction)).collect();
+        let count = cosines.len().max(1) as f32;
+        let mean = cosines.iter().sum::<f32>() / count;
+        let squares = cosines.iter().map(|cosine| (cosine - mean).powi(2)).sum::<f32>();
+        Self {
+            mean,
+            deviation: (squares / count).sqrt(),
+        }
+    }
+}
+
+fn mean(vectors: &[&[f32]]) -> Vec<f32> {
+    let mut sum = vec![0.0; vectors.first().map_or(0, |vector| vector.len())];
+    for vector in vectors {
+        sum.iter_mut().zip(*vector).for_each(|(sum, value)| *sum += value);
+    }
+    sum.iter_mut().for_each(|sum| *sum /= vectors.len().max(1) as f32);
+    sum
+}
+
 impl<'a> Surroundings<'a> {
     pub fn new(lessons: &'a [Lesson], backdrop: &'a [Vec<f32>]) -> Self {
         let all = lessons.iter().enumerate();
@@ -61,7 +102,26 @@ impl Prototype {
     }
 
     fn of(lesson: &Lesson, others: &[&[f32]]) -> Self {
-        todo!()
+        let kept = EVEN / (EVEN + lesson.examples.len() as f32);
+        let examples: Vec<&[f32]> = lesson.examples.iter().map(Vec::as_slice).collect();
+        let centre = if others.len() < LEAST_IMAGES {
+            vec![0.0; lesson.text.len()]
+        } else {
+            mean(others)
+        };
+        let direction = unit(mean(&examples).iter().zip(&centre).map(|(near, centre)| near - centre).collect());
+        let (images, texts) = if others.len() < LEAST_IMAGES {
+            (TYPICAL_IMAGES, TYPICAL_TEXTS)
+        } else {
+            (Spread::of(others, &direction), Spread::of(others, &lesson.text))
+        };
+        let stretch = texts.deviation / images.deviation.max(1e-6);
+        let share = (1.0 - kept) * stretch;
+        Self {
+            kept,
+            weights: direction.iter().map(|value| value * share).collect(),
+            bias: (1.0 - kept) * texts.mean - share * images.mean,
+        }
     }
 
     /// What stands for the cosine of image and text.
