@@ -27,3 +27,6 @@ pub use run::{TagOptions, TagOutcome, TagProgress, tag};
 pub use sidecar::{Keyword, Sidecars, Written};
 pub use stored::StoredTags;
 pub use suggest::{Suggestion, Suggestions, suggest};
+
+#[cfg(test)]
+mod tests;
