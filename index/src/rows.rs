@@ -194,7 +194,9 @@ mod tests {
         let put = |writer: &mut Writer, keys: &[u64], salt: u64| {
             let mut batch = writer.batch();
             for key in keys {
-                batch.upsert(&space, &key.to_be_bytes(), &vector(key + salt), b"").unwrap();
+                batch
+                    .upsert(&space, &key.to_be_bytes(), &vector(key + salt), b"")
+                    .unwrap();
             }
             batch.commit().unwrap();
         };
@@ -243,7 +245,11 @@ mod tests {
         }
         assert!(matches!(
             rows.dot(&[1.0]),
-            Err(IndexError::DimensionMismatch { stored: DIM, given: 1, .. })
+            Err(IndexError::DimensionMismatch {
+                stored: DIM,
+                given: 1,
+                ..
+            })
         ));
         assert!(rows.dot_many::<Vec<f32>>(&[]).unwrap().is_empty());
     }
@@ -264,7 +270,10 @@ mod tests {
     #[test]
     fn runs_end_where_rows_or_parts_do() {
         let rows = [(1, 0, 0), (2, 0, 1), (5, 1, 0), (6, 0, 2), (7, 0, 4)];
-        let found: Vec<_> = runs(&rows).iter().map(|run| (run.part, run.row, run.place, run.rows)).collect();
+        let found: Vec<_> = runs(&rows)
+            .iter()
+            .map(|run| (run.part, run.row, run.place, run.rows))
+            .collect();
         assert_eq!(found, [(0, 0, 0, 2), (1, 0, 2, 1), (0, 2, 3, 1), (0, 4, 4, 1)]);
     }
 }

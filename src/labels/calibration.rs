@@ -56,7 +56,10 @@ pub fn calibrate(encoder: &Identity, photos: &[Labelled]) -> Calibration {
     let all: Vec<_> = photos.iter().collect();
     let halves = [half(0), half(1)];
     let fitted = [fit(encoder, &halves[1]), fit(encoder, &halves[0])];
-    let after = halves.iter().zip(fitted).flat_map(|(half, temperature)| judge(encoder, half, temperature));
+    let after = halves
+        .iter()
+        .zip(fitted)
+        .flat_map(|(half, temperature)| judge(encoder, half, temperature));
     Calibration {
         temperature: fit(encoder, &all),
         before: Quality::of(&judge(encoder, &all, 1.0)),
@@ -191,9 +194,15 @@ mod tests {
     fn the_scale_that_made_the_labels_is_found() {
         let found = calibrate(&encoder(100.0), &photos(20.0));
         assert!((found.temperature - 5.0).abs() < 0.05, "{}", found.temperature);
-        assert!(found.before.calibration_error > 0.1 && found.after.calibration_error < 0.01, "{found:?}");
+        assert!(
+            found.before.calibration_error > 0.1 && found.after.calibration_error < 0.01,
+            "{found:?}"
+        );
         assert!(found.after.negative_log_likelihood < found.before.negative_log_likelihood);
-        assert_eq!(found.after.accuracy, found.before.accuracy, "a temperature changes no order");
+        assert_eq!(
+            found.after.accuracy, found.before.accuracy,
+            "a temperature changes no order"
+        );
     }
 
     #[test]
@@ -208,7 +217,10 @@ mod tests {
         };
         let [good, bad] = [photo(0.6, 0.2), photo(0.2, 0.6)].map(|photo| logits.loss(&photo));
         assert!(good < 0.01 && bad > 10.0, "{good} {bad}");
-        let found = calibrate(&encoder, &[photo(0.5, 0.4), photo(0.4, 0.5), photo(0.6, 0.3), photo(0.6, 0.3)]);
+        let found = calibrate(
+            &encoder,
+            &[photo(0.5, 0.4), photo(0.4, 0.5), photo(0.6, 0.3), photo(0.6, 0.3)],
+        );
         assert!(found.after.negative_log_likelihood.is_finite());
     }
 
@@ -219,7 +231,12 @@ mod tests {
             right,
             loss: 1.0,
         };
-        let quality = Quality::of(&[judged(1.0, true), judged(0.98, false), judged(0.5, true), judged(0.5, false)]);
+        let quality = Quality::of(&[
+            judged(1.0, true),
+            judged(0.98, false),
+            judged(0.5, true),
+            judged(0.5, false),
+        ]);
         assert!((quality.calibration_error - 0.98 / 4.0).abs() < 1e-9);
         assert_eq!((quality.accuracy, quality.negative_log_likelihood), (0.5, 1.0));
         assert_eq!(Quality::of(&[]), Quality::default());

@@ -45,7 +45,9 @@ impl Logits {
         if largest == f32::NEG_INFINITY {
             return f64::NEG_INFINITY;
         }
-        let powers = cosines.into_iter().map(|cosine| f64::from(self.scale * (cosine - largest)).exp());
+        let powers = cosines
+            .into_iter()
+            .map(|cosine| f64::from(self.scale * (cosine - largest)).exp());
         f64::from(self.scale) * f64::from(largest) + powers.sum::<f64>().ln()
     }
 

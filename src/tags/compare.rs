@@ -101,7 +101,13 @@ impl Comparison<'_> {
         for (place, value) in block.zip(values.chunks_exact_mut(dim.max(1))) {
             copy_row(self.labels, place, value);
         }
-        Ok(PackedMatrix::pack(Kernels::best(), Precision::F32, values, shape, None)?)
+        Ok(PackedMatrix::pack(
+            Kernels::best(),
+            Precision::F32,
+            values,
+            shape,
+            None,
+        )?)
     }
 
     fn add_block(
@@ -187,7 +193,9 @@ mod tests {
         comparison.add(&photos, 0..1_500, &mut tallies).unwrap();
         // The rest is compared by what was kept of the first.
         let kept = tallies.into_iter().map(Tally::into_kept);
-        let mut tallies: Vec<_> = kept.map(|(log_sum, best)| Tally::resumed(logits, log_sum, best)).collect();
+        let mut tallies: Vec<_> = kept
+            .map(|(log_sum, best)| Tally::resumed(logits, log_sum, best))
+            .collect();
         comparison.add(&photos, 1_500..2_100, &mut tallies).unwrap();
 
         for (photo, tally) in photos.chunks_exact(DIM).zip(tallies) {

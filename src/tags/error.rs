@@ -20,7 +20,9 @@ pub enum TagError {
     #[error("'{0}' is no condition; conditions are tag:LABEL and tag:BANK/LABEL")]
     Syntax(String),
     /// No bank that photographs are tagged out of has such a label.
-    #[error("there is no tag '{label}': {banks} no label of this name, and none that is a kind of it; `clipdex label show` lists labels")]
+    #[error(
+        "there is no tag '{label}': {banks} no label of this name, and none that is a kind of it; `clipdex label show` lists labels"
+    )]
     UnknownTag {
         /// What was asked for.
         label: String,

@@ -41,11 +41,7 @@ impl fmt::Display for TagFilter {
 ///
 /// # Errors
 /// No photographs are tagged, a label is not there or means several things, or the library cannot be read.
-pub fn photos_with(
-    library: &Library,
-    encoder: &Identity,
-    filters: &[TagFilter],
-) -> Result<RoaringTreemap, TagError> {
+pub fn photos_with(library: &Library, encoder: &Identity, filters: &[TagFilter]) -> Result<RoaringTreemap, TagError> {
     let mut vocabularies = Vec::new();
     for tags in StoredTags::all(library, encoder)? {
         vocabularies.push(Vocabulary::new(library, tags)?);
@@ -132,7 +128,10 @@ fn photos(library: &Library, vocabularies: &[Vocabulary], name: &str) -> Result<
         }
     }
     photos.ok_or_else(|| {
-        let names: Vec<_> = vocabularies.iter().map(|one| format!("'{}'", one.tags.bank().name())).collect();
+        let names: Vec<_> = vocabularies
+            .iter()
+            .map(|one| format!("'{}'", one.tags.bank().name()))
+            .collect();
         let have = if names.len() == 1 { "has" } else { "have" };
         TagError::UnknownTag {
             label: name.to_owned(),

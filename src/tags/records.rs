@@ -63,10 +63,7 @@ mod tests {
             best: vec![(2, 0.5)],
         };
         let bytes = record.encode().unwrap();
-        assert_eq!(
-            bytes,
-            b"\x01\x01\xac\x02\0\0\0\0\0\0\xf0\x3f\x01\x02\0\0\0\x3f"
-        );
+        assert_eq!(bytes, b"\x01\x01\xac\x02\0\0\0\0\0\0\xf0\x3f\x01\x02\0\0\0\x3f");
         assert_eq!(PhotoTagsRecord::decode(&bytes).unwrap(), record);
 
         let tags = TagsRecord {
@@ -80,7 +77,12 @@ mod tests {
             min_prob: 0.5,
         };
         let bytes = tags.encode().unwrap();
-        let expected = [b"\x01\x01\x02\x03".as_slice(), &[7; 32], b"\0\0\x80\x3f\x04\x05\0\0\0\x3f"].concat();
+        let expected = [
+            b"\x01\x01\x02\x03".as_slice(),
+            &[7; 32],
+            b"\0\0\x80\x3f\x04\x05\0\0\0\x3f",
+        ]
+        .concat();
         assert_eq!(bytes, expected);
         assert_eq!(TagsRecord::decode(&bytes).unwrap(), tags);
     }

@@ -282,7 +282,9 @@ impl Run<'_> {
     }
 
     fn commit(&mut self, photos: &[ItemId], tallies: Vec<Tally>) -> Result<(), TagError> {
-        let TagsRecord { generation, through, .. } = *self.record;
+        let TagsRecord {
+            generation, through, ..
+        } = *self.record;
         let mut batch = self.writer.index_mut().batch();
         for (photo, tally) in photos.iter().zip(tallies) {
             let (log_sum, best) = tally.into_kept();

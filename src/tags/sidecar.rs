@@ -186,7 +186,9 @@ mod tests {
         assert_eq!(place, dir.path().join("trip/a.jpg.xmp"));
         assert_eq!(sidecars.write(&place, &[keyword(&["dog"])]).unwrap(), Written::Done);
         assert_eq!(sidecars.write(&place, &[]).unwrap(), Written::Taken);
-        let again = Sidecars::new(dir.path(), false).write(&place, &[keyword(&["cat"])]).unwrap();
+        let again = Sidecars::new(dir.path(), false)
+            .write(&place, &[keyword(&["cat"])])
+            .unwrap();
         assert_eq!(again, Written::Done, "its own sidecars are written anew");
 
         fs::write(&place, "<x:xmpmeta x:xmptk=\"XMP Core 5\"/>").unwrap();

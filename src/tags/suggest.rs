@@ -68,7 +68,10 @@ pub fn suggest(library: &Library, bank: &Bank, encoder: &Identity, count: usize)
     suggestions.retain(|chosen| !chosen.photos.is_empty());
     let covered = suggestions.iter().map(|chosen| chosen.photos.len()).sum();
     let suggestion = |chosen: Chosen| {
-        let best = chosen.photos.iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
+        let best = chosen
+            .photos
+            .iter()
+            .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
         Some(Suggestion {
             label: labels.get(chosen.label as usize)?.clone(),
             photos: chosen.photos.len(),
@@ -112,7 +115,10 @@ fn masses(
             let (_, best) = tally.into_kept();
             let cosines: Vec<f32> = best.iter().map(|(_, cosine)| *cosine).collect();
             let place = |label: &ItemId| labels.ids().binary_search(label).unwrap_or_default() as NodeId;
-            best.iter().map(|(label, _)| place(label)).zip(spread(&cosines)).collect()
+            best.iter()
+                .map(|(label, _)| place(label))
+                .zip(spread(&cosines))
+                .collect()
         }));
     }
     Ok(masses)
@@ -122,14 +128,21 @@ fn masses(
 fn spread(cosines: &[f32]) -> Vec<f32> {
     let largest = cosines.first().copied().unwrap_or_default();
     let shares = |scale: f64| {
-        let powers: Vec<f64> = cosines.iter().map(|cosine| (scale * f64::from(cosine - largest)).exp()).collect();
+        let powers: Vec<f64> = cosines
+            .iter()
+            .map(|cosine| (scale * f64::from(cosine - largest)).exp())
+            .collect();
         let sum: f64 = powers.iter().sum();
         powers.into_iter().map(move |power| power / sum).collect::<Vec<_>>()
     };
     let (mut low, mut high) = (0.0, 1e5);
     for _ in 0..40 {
         let middle = (low + high) / 2.0;
-        let entropy: f64 = shares(middle).iter().filter(|share| **share > 0.0).map(|share| -share * share.ln()).sum();
+        let entropy: f64 = shares(middle)
+            .iter()
+            .filter(|share| **share > 0.0)
+            .map(|share| -share * share.ln())
+            .sum();
         if entropy > PERPLEXITY.ln() {
             low = middle;
         } else {
@@ -211,7 +224,8 @@ fn choose(served: &HashMap<NodeId, Vec<Service>>, photos: usize, count: usize) -
     let mut best = vec![0.0f32; photos];
     let gain = |label: NodeId, best: &[f32]| -> f32 {
         let services = served.get(&label).into_iter().flatten();
-        let gains = services.map(|service| service.value - best.get(service.photo as usize).copied().unwrap_or_default());
+        let gains =
+            services.map(|service| service.value - best.get(service.photo as usize).copied().unwrap_or_default());
         gains.filter(|gain| *gain > 0.0).sum()
     };
     let candidate = |label: &NodeId| Candidate {
@@ -245,7 +259,12 @@ fn choose(served: &HashMap<NodeId, Vec<Service>>, photos: usize, count: usize) -
 fn assign(served: &HashMap<NodeId, Vec<Service>>, taken: &[NodeId], photos: usize) -> Vec<Chosen> {
     let mut owners: Vec<Option<(usize, f32)>> = vec![None; photos];
     for (place, label) in taken.iter().enumerate() {
-        for service in served.get(label).into_iter().flatten().filter(|service| service.mass >= FITS) {
+        for service in served
+            .get(label)
+            .into_iter()
+            .flatten()
+            .filter(|service| service.mass >= FITS)
+        {
             if let Some(owner) = owners.get_mut(service.photo as usize)
                 && owner.is_none_or(|(_, value)| service.value > value)
             {
@@ -308,16 +327,23 @@ mod tests {
         ];
         let taxonomy = Taxonomy::new(&labels).unwrap();
         // Two photographs of some dog, one that is a cat for certain.
-        let masses = [
-            vec![(2, 0.5), (3, 0.5)],
-            vec![(3, 0.55), (2, 0.45)],
-            vec![(4, 1.0)],
-        ];
+        let masses = [vec![(2, 0.5), (3, 0.5)], vec![(3, 0.55), (2, 0.45)], vec![(4, 1.0)]];
         let served = served(&taxonomy, labels.len(), &masses);
         let chosen = choose(&served, 3, 2);
-        let names: Vec<_> = chosen.iter().map(|chosen| labels[chosen.label as usize].name.as_str()).collect();
-        assert_eq!(names, ["poodle", "cat"], "of eight labels a dog is not much less special than a poodle");
+        let names: Vec<_> = chosen
+            .iter()
+            .map(|chosen| labels[chosen.label as usize].name.as_str())
+            .collect();
+        assert_eq!(
+            names,
+            ["poodle", "cat"],
+            "of eight labels a dog is not much less special than a poodle"
+        );
         let all = choose(&served, 3, 10);
-        assert_eq!(all.iter().map(|chosen| chosen.photos.len()).sum::<usize>(), 3, "each photograph counts once");
+        assert_eq!(
+            all.iter().map(|chosen| chosen.photos.len()).sum::<usize>(),
+            3,
+            "each photograph counts once"
+        );
     }
 }

@@ -74,10 +74,17 @@ fn run(writer: &mut LibraryWriter, stop: usize) -> [usize; 3] {
 /// Of every photograph the likeliest labels with their cosines and probabilities.
 fn all(writer: &LibraryWriter) -> Vec<(u64, Vec<(u64, f32, f32)>)> {
     let bank = Bank::open(writer.library(), "things").unwrap();
-    let stored = StoredTags::open(writer.library(), bank, writer.model().identity()).unwrap().unwrap();
+    let stored = StoredTags::open(writer.library(), bank, writer.model().identity())
+        .unwrap()
+        .unwrap();
     let photos = stored.photos(writer.library()).unwrap().map(|found| {
         let (photo, tags) = found.unwrap();
-        (photo, tags.iter().map(|tag| (tag.label, tag.cosine, tag.probability)).collect())
+        (
+            photo,
+            tags.iter()
+                .map(|tag| (tag.label, tag.cosine, tag.probability))
+                .collect(),
+        )
     });
     photos.collect()
 }
@@ -108,7 +115,10 @@ fn a_run_goes_on_where_the_last_one_ended_whatever_labels_came_between() {
     for ((photo, resumed), (same, whole)) in resumed.iter().zip(&whole) {
         assert_eq!(photo, same);
         for (a, b) in resumed.iter().zip(whole) {
-            assert!(a.0 == b.0 && a.1 == b.1 && (a.2 - b.2).abs() < 1e-5, "photograph {photo}: {a:?} {b:?}");
+            assert!(
+                a.0 == b.0 && a.1 == b.1 && (a.2 - b.2).abs() < 1e-5,
+                "photograph {photo}: {a:?} {b:?}"
+            );
         }
     }
 }

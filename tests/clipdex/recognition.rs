@@ -54,7 +54,14 @@ fn a_temperature_sharpens_probabilities_and_changes_no_order() {
     assert!(probability(&sharp["predictions"][0]) > probability(&own["predictions"][0]));
     assert!((sum(&sharp) - 1.0).abs() < 1e-4);
     for wrong in ["0", "-1", "nan", "cold"] {
-        let run = sandbox.run(["classify", "photos/cat.jpg", "--labels", "things", "--temperature", wrong]);
+        let run = sandbox.run([
+            "classify",
+            "photos/cat.jpg",
+            "--labels",
+            "things",
+            "--temperature",
+            wrong,
+        ]);
         assert_eq!(run.code, Some(2), "{wrong}");
     }
 }
@@ -66,7 +73,10 @@ fn none_of_these_is_said() {
     assert!((sum(&image) + image["none"].as_f64().unwrap() - 1.0).abs() < 1e-4);
     let image = classify(&sandbox, &["--none", "--under", "vehicle"]);
     let none = image["none"].as_f64().unwrap();
-    assert!(none > probability(&image["predictions"][0]), "a cat is no vehicle: {image}");
+    assert!(
+        none > probability(&image["predictions"][0]),
+        "a cat is no vehicle: {image}"
+    );
     let base = ["classify", "photos/cat.jpg", "--labels", "things"];
     let table = sandbox.ok(base.iter().chain(&["--none", "--under", "vehicle"]));
     assert!(table.lines().nth(1).unwrap().ends_with("none of these"), "{table}");
@@ -77,7 +87,13 @@ fn none_of_these_is_said() {
     assert_eq!(nothing.code, Some(1));
     assert_eq!(nothing.stdout, "photos/cat.jpg\n           none of these\n");
     let some = classify(&sandbox, &["-k", "9", "--min-prob", "0.2"]);
-    assert!(some["predictions"].as_array().unwrap().iter().all(|row| probability(row) >= 0.2));
+    assert!(
+        some["predictions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|row| probability(row) >= 0.2)
+    );
 }
 
 #[test]
@@ -92,20 +108,51 @@ fn the_hierarchy_answers_as_specifically_as_it_is_sure() {
     // Of animal and pet, which many labels are below, one is sure where the cat is not.
     let vague = answer(&["--temperature", "0.4", "--confidence", "0.7"]);
     assert!(probability(&vague["answer"]) >= 0.7 - 1e-6, "{vague}");
-    let nothing = sandbox.run(["classify", "photos/cat.jpg", "--labels", "things", "--hierarchy", "--confidence", "1"]);
-    assert_eq!(nothing.code, Some(1), "the things have no common root: {}", nothing.stdout);
+    let nothing = sandbox.run([
+        "classify",
+        "photos/cat.jpg",
+        "--labels",
+        "things",
+        "--hierarchy",
+        "--confidence",
+        "1",
+    ]);
+    assert_eq!(
+        nothing.code,
+        Some(1),
+        "the things have no common root: {}",
+        nothing.stdout
+    );
     assert!(nothing.stdout.contains("nothing is certain enough"));
-    let args = ["classify", "photos/cat.jpg", "--labels", "things", "--hierarchy", "--temperature", "0.05"];
-    golden("classify-hierarchy.json", &settled(&sandbox, &sandbox.ok(args.iter().chain(&["--json", "-k", "2"]))));
+    let args = [
+        "classify",
+        "photos/cat.jpg",
+        "--labels",
+        "things",
+        "--hierarchy",
+        "--temperature",
+        "0.05",
+    ];
+    golden(
+        "classify-hierarchy.json",
+        &settled(&sandbox, &sandbox.ok(args.iter().chain(&["--json", "-k", "2"]))),
+    );
     let table = sandbox.ok(args);
-    assert!(table.contains("%  tabby cat  (cat)") && table.contains("animal 1"), "{table}");
+    assert!(
+        table.contains("%  tabby cat  (cat)") && table.contains("animal 1"),
+        "{table}"
+    );
 }
 
 #[test]
 fn recognition_stays_below_a_label() {
     let sandbox = with_things(&["cat.jpg"]);
     let image = classify(&sandbox, &["-k", "9", "--under", "vehicle"]);
-    assert_eq!(image["predictions"].as_array().unwrap().len(), 3, "car, motorcycle and one of the cranes");
+    assert_eq!(
+        image["predictions"].as_array().unwrap().len(),
+        3,
+        "car, motorcycle and one of the cranes"
+    );
     assert!((sum(&image) - 1.0).abs() < 1e-4);
     for by in ["motorcycle", "Motorbike"] {
         let one = classify(&sandbox, &["--under", by]);
@@ -117,7 +164,10 @@ fn recognition_stays_below_a_label() {
         run.stderr
     };
     let ambiguous = refused("crane");
-    assert!(ambiguous.contains("crane-1 (a bird)") && ambiguous.contains("crane-2 (a machine)"), "{ambiguous}");
+    assert!(
+        ambiguous.contains("crane-1 (a bird)") && ambiguous.contains("crane-2 (a machine)"),
+        "{ambiguous}"
+    );
     assert!(refused("unicorn").contains("'unicorn'"));
 }
 
@@ -130,7 +180,11 @@ fn labels_in_a_circle_are_refused_where_it_matters() {
     sandbox.ok(["classify", "photos/cat.jpg", "--labels", "circle"]);
     let run = sandbox.run(["classify", "photos/cat.jpg", "--labels", "circle", "--hierarchy"]);
     assert_eq!(run.code, Some(2));
-    assert!(run.stderr.contains("'cat'") && run.stderr.contains("'dog'"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("'cat'") && run.stderr.contains("'dog'"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -155,7 +209,10 @@ fn a_bank_is_calibrated_on_labelled_photographs() {
     assert_eq!(fitted["photos"], 18);
     let of = |when: &str, what: &str| fitted[when][what].as_f64().unwrap();
     assert_eq!(of("before", "accuracy"), of("after", "accuracy"));
-    assert!(of("after", "negative_log_likelihood") < of("before", "negative_log_likelihood"), "{fitted}");
+    assert!(
+        of("after", "negative_log_likelihood") < of("before", "negative_log_likelihood"),
+        "{fitted}"
+    );
 
     // What was found goes for the bank from now on, unless another temperature is asked for.
     let dress = labelled.join("dress/dress-1.jpg");
@@ -180,14 +237,37 @@ fn texts_are_found_for_a_picture() {
         "captions.txt",
         "A cat looks into the camera.\nA motorcycle stands in front of a wall.\nA cup of coffee on a table.\n",
     );
-    sandbox.ok(["label", "add", "captions", captions.to_str().unwrap(), "--template", "{}"]);
+    sandbox.ok([
+        "label",
+        "add",
+        "captions",
+        captions.to_str().unwrap(),
+        "--template",
+        "{}",
+    ]);
     let cup = sample("coffee-cup.jpg");
-    let found = sandbox.json(["similar", cup.to_str().unwrap(), "--text", "captions", "--json", "-k", "2"]);
+    let found = sandbox.json([
+        "similar",
+        cup.to_str().unwrap(),
+        "--text",
+        "captions",
+        "--json",
+        "-k",
+        "2",
+    ]);
     assert_eq!(found["results"][0]["text"], "A cup of coffee on a table.");
     assert_eq!(found["results"].as_array().unwrap().len(), 2);
     let table = sandbox.ok(["similar", "photos/cat.jpg", "--text", "captions", "-k", "1"]);
-    assert!(table.starts_with("  1  0.") && table.ends_with("  A cat looks into the camera.\n"), "{table}");
+    assert!(
+        table.starts_with("  1  0.") && table.ends_with("  A cat looks into the camera.\n"),
+        "{table}"
+    );
     let csv = sandbox.ok(["similar", "photos/cat.jpg", "--text", "captions", "--csv"]);
     assert_eq!(csv.lines().count(), 4);
-    assert_eq!(sandbox.run(["similar", "photos/cat.jpg", "--text", "captions", "--exact"]).code, Some(2));
+    assert_eq!(
+        sandbox
+            .run(["similar", "photos/cat.jpg", "--text", "captions", "--exact"])
+            .code,
+        Some(2)
+    );
 }

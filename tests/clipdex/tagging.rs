@@ -25,15 +25,21 @@ fn tags(sandbox: &Sandbox, options: &[&str]) -> BTreeMap<String, Value> {
     let args = ["tag", "--labels", "things", "--temperature", "0.1", "--export", "jsonl"];
     let lines = sandbox.ok(args.iter().chain(options));
     let rows = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    rows.map(|mut row| (row["path"].as_str().unwrap().to_owned(), row["tags"].take())).collect()
+    rows.map(|mut row| (row["path"].as_str().unwrap().to_owned(), row["tags"].take()))
+        .collect()
 }
 
 fn found(sandbox: &Sandbox, conditions: &[&str]) -> Vec<String> {
     let mut args = vec!["search", "a photo", "--paths"];
-    conditions.iter().for_each(|condition| args.extend(["--where", condition]));
+    conditions
+        .iter()
+        .for_each(|condition| args.extend(["--where", condition]));
     let run = sandbox.run(args);
     assert!(matches!(run.code, Some(0 | 1)), "{}", run.stderr);
-    let names = run.stdout.lines().map(|path| path.rsplit('/').next().unwrap().to_owned());
+    let names = run
+        .stdout
+        .lines()
+        .map(|path| path.rsplit('/').next().unwrap().to_owned());
     let mut names: Vec<_> = names.collect();
     names.sort();
     names
@@ -43,7 +49,11 @@ fn found(sandbox: &Sandbox, conditions: &[&str]) -> Vec<String> {
 fn only_what_is_new_is_compared() {
     let sandbox = with_things(&NAMES);
     assert_eq!(counts(&tag(&sandbox, &[])), [3, 0, 0, 0]);
-    assert_eq!(counts(&tag(&sandbox, &["--min-prob", "0.2"])), [0, 0, 3, 0], "a threshold compares nothing anew");
+    assert_eq!(
+        counts(&tag(&sandbox, &["--min-prob", "0.2"])),
+        [0, 0, 3, 0],
+        "a threshold compares nothing anew"
+    );
 
     fs::copy(sample("dress-1.jpg"), sandbox.photo("dress-1.jpg")).unwrap();
     fs::remove_file(sandbox.photo("motorcycle.jpg")).unwrap();
@@ -87,7 +97,17 @@ fn assert_same(a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>) {
 fn tags_are_what_classify_says() {
     let sandbox = with_things(&NAMES);
     for (file, tags) in tags(&sandbox, &["--min-prob", "0", "--top", "3"]) {
-        let args = ["classify", &file, "--labels", "things", "--temperature", "0.1", "-k", "3", "--json"];
+        let args = [
+            "classify",
+            &file,
+            "--labels",
+            "things",
+            "--temperature",
+            "0.1",
+            "-k",
+            "3",
+            "--json",
+        ];
         let answer = sandbox.json(args);
         let predictions = answer["images"][0]["predictions"].as_array().unwrap();
         for (tag, prediction) in tags.as_array().unwrap().iter().zip(predictions) {
@@ -111,7 +131,10 @@ fn photographs_are_found_by_their_tags_and_kinds_of_them() {
         assert_eq!(found(&sandbox, &[name]), ["cat.jpg"], "{name}");
     }
     assert_eq!(found(&sandbox, &["tag:vehicle"]), ["motorcycle.jpg"]);
-    assert!(found(&sandbox, &["tag:animal", "tag:vehicle"]).is_empty(), "all conditions hold");
+    assert!(
+        found(&sandbox, &["tag:animal", "tag:vehicle"]).is_empty(),
+        "all conditions hold"
+    );
     let similar = sandbox.ok(["similar", "photos/cat.jpg", "--where", "tag:drink", "--paths"]);
     assert_eq!(similar.lines().count(), 1);
 
@@ -130,7 +153,10 @@ fn photographs_are_found_by_their_tags_and_kinds_of_them() {
     assert!(found(&sandbox, &["tag:cat"]).is_empty());
     sandbox.ok(["label", "remove", "things"]);
     assert!(refused("tag:cat").contains("no photograph is tagged"));
-    assert!(!sandbox.ok(["export", "--no-vectors"]).contains("tags:"), "tags are no photographs");
+    assert!(
+        !sandbox.ok(["export", "--no-vectors"]).contains("tags:"),
+        "tags are no photographs"
+    );
 }
 
 #[test]
@@ -149,7 +175,10 @@ fn tags_of_another_model_are_none() {
 fn tags_are_written_as_tables() {
     let sandbox = with_things(&NAMES);
     let args = ["tag", "--labels", "things", "--temperature", "0.1"];
-    golden("tag.json", &settled(&sandbox, &sandbox.ok(args.iter().chain(&["--json"]))));
+    golden(
+        "tag.json",
+        &settled(&sandbox, &sandbox.ok(args.iter().chain(&["--json"]))),
+    );
     let lines = sandbox.ok(args.iter().chain(&["--export", "jsonl"]));
     let lines: String = lines.lines().map(|line| settled(&sandbox, line)).collect();
     golden("tag.jsonl-pretty", &lines);
@@ -160,7 +189,10 @@ fn tags_are_written_as_tables() {
     assert_eq!(csv.lines().next(), Some("path,rank,id,name,probability"));
     assert!(csv.contains("photos/cat.jpg,1,cat,tabby cat,0."), "{csv}");
     let table = sandbox.ok(args);
-    assert!(table.starts_with("things: 3 of 3 photographs tagged; 0 compared, 3 unchanged\n"), "{table}");
+    assert!(
+        table.starts_with("things: 3 of 3 photographs tagged; 0 compared, 3 unchanged\n"),
+        "{table}"
+    );
 }
 
 #[test]
@@ -174,15 +206,27 @@ fn sidecars_stand_beside_photographs_that_stay_as_they_are() {
     let args: Vec<_> = args.iter().copied().chain(["--out", out.to_str().unwrap()]).collect();
     let run = sandbox.run(&args);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{}", run.stderr);
-    assert!(run.stderr.contains("motorcycle.jpg.xmp") && run.stderr.contains("--force"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("motorcycle.jpg.xmp") && run.stderr.contains("--force"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(fs::read(sandbox.photo("cat.jpg")).unwrap(), before);
     assert!(fs::read_to_string(&foreign).unwrap().contains("somebody"));
     let sidecar = fs::read_to_string(sandbox.photo("cat.jpg.xmp")).unwrap();
     assert!(sidecar.contains("<rdf:li>tabby cat</rdf:li>") && sidecar.contains("<rdf:li>animal|tabby cat</rdf:li>"));
 
     sandbox.ok(args.iter().chain(&["--force"]));
-    assert!(fs::read_to_string(&foreign).unwrap().contains("<rdf:li>motorcycle</rdf:li>"));
-    assert_eq!(sandbox.run(["tag", "--labels", "things", "--export", "xmp"]).code, Some(2), "--out is needed");
+    assert!(
+        fs::read_to_string(&foreign)
+            .unwrap()
+            .contains("<rdf:li>motorcycle</rdf:li>")
+    );
+    assert_eq!(
+        sandbox.run(["tag", "--labels", "things", "--export", "xmp"]).code,
+        Some(2),
+        "--out is needed"
+    );
 }
 
 #[test]
@@ -191,10 +235,29 @@ fn labels_are_suggested_for_the_photographs() {
     let file = sandbox.library().with_file_name("mine.tsv");
     let nothing = sandbox.run(["label", "suggest"]);
     assert!(nothing.stderr.contains("builtin:wordnet-nouns"), "{}", nothing.stderr);
-    let args = ["label", "suggest", "--from", "things", "-n", "4", "--json", "-o", file.to_str().unwrap()];
+    let args = [
+        "label",
+        "suggest",
+        "--from",
+        "things",
+        "-n",
+        "4",
+        "--json",
+        "-o",
+        file.to_str().unwrap(),
+    ];
     let found = sandbox.json(args);
-    assert_eq!((&found["photos"], &found["covered"]), (&Value::from(3), &Value::from(3)), "{found}");
-    let names: Vec<_> = found["suggestions"].as_array().unwrap().iter().map(|row| &row["name"]).collect();
+    assert_eq!(
+        (&found["photos"], &found["covered"]),
+        (&Value::from(3), &Value::from(3)),
+        "{found}"
+    );
+    let names: Vec<_> = found["suggestions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["name"])
+        .collect();
     for name in ["tabby cat", "espresso", "motorcycle"] {
         assert!(names.contains(&&Value::from(name)), "{name}: {found}");
     }

@@ -161,7 +161,9 @@ impl ClassifyArgs {
     fn answer(&self, taxonomy: &Taxonomy, recognition: &Recognition<'_>) -> HierarchyAnswer {
         let sums = taxonomy.sums(&recognition.shares());
         let step = |(id, probability): (NodeId, f64)| Some((taxonomy.node(id)?.label.clone(), probability));
-        let path = taxonomy.answer(&sums, f64::from(self.confidence)).map(|answer| answer.path);
+        let path = taxonomy
+            .answer(&sums, f64::from(self.confidence))
+            .map(|answer| answer.path);
         HierarchyAnswer {
             path: path.into_iter().flatten().filter_map(step).collect(),
         }

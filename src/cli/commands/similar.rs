@@ -44,10 +44,17 @@ impl SimilarArgs {
         let bank = Bank::open(&library, bank)?;
         let model = global.model_of(&library)?;
         let (_, vector) = vector_of(&library, &model, &self.image)?;
-        let found = bank.zero_shot(&library, model.identity())?.classify(&vector, self.results.k())?;
-        let texts = found.into_iter().map(|found| Ok((found.cosine, bank.label(&library, found.label)?)));
+        let found = bank
+            .zero_shot(&library, model.identity())?
+            .classify(&vector, self.results.k())?;
+        let texts = found
+            .into_iter()
+            .map(|found| Ok((found.cosine, bank.label(&library, found.label)?)));
         let texts: Vec<_> = texts.collect::<Result<_, LabelError>>()?;
-        let texts: Vec<_> = texts.into_iter().filter_map(|(score, label)| Some((score, label?))).collect();
+        let texts: Vec<_> = texts
+            .into_iter()
+            .filter_map(|(score, label)| Some((score, label?)))
+            .collect();
         let list = TextList {
             image: &self.image,
             bank: bank.name(),

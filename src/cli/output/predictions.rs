@@ -172,7 +172,7 @@ impl PredictionList<'_> {
             let path = image.path.as_os_str().as_encoded_bytes();
             let mut write = |fields: [&str; 5]| {
                 let fields = fields.map(str::as_bytes);
-                csv.write_record([&[path], fields.as_slice()].concat())
+                csv.write_record([&[path][..], &fields].concat())
             };
             let Image {
                 predictions,

@@ -76,7 +76,11 @@ impl<'a> TagSummary<'a> {
             ..
         } = *self.outcome;
         let all = compared + extended + unchanged;
-        write!(out, "{}: {} of {all} photographs tagged; {compared} compared", self.labels, self.tagged)?;
+        write!(
+            out,
+            "{}: {} of {all} photographs tagged; {compared} compared",
+            self.labels, self.tagged
+        )?;
         for (count, what) in [
             (extended, "compared with new labels"),
             (unchanged, "unchanged"),

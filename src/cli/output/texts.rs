@@ -48,9 +48,9 @@ impl<'a> TextList<'a> {
             ),
             Format::JsonLines => self.rows().try_for_each(|row| write_json_line(out, &row)),
             Format::Csv => self.write_csv(out),
-            Format::Table | Format::Paths | Format::PathsNul => self.rows().try_for_each(|row| {
-                writeln!(out, "{:>3}  {:.3}  {}", row.rank, row.score, plain(row.text))
-            }),
+            Format::Table | Format::Paths | Format::PathsNul => self
+                .rows()
+                .try_for_each(|row| writeln!(out, "{:>3}  {:.3}  {}", row.rank, row.score, plain(row.text))),
         }
     }
 
@@ -67,7 +67,8 @@ impl<'a> TextList<'a> {
         let mut csv = csv::Writer::from_writer(out);
         csv.write_record(["rank", "score", "id", "text"])?;
         for row in self.rows() {
-            csv.write_record([&row.rank.to_string(), &row.score.to_string(), row.id, row.text])?;
+            let (rank, score) = (row.rank.to_string(), row.score.to_string());
+            csv.write_record([rank.as_str(), &score, row.id, row.text])?;
         }
         csv.flush()
     }

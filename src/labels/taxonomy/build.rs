@@ -154,7 +154,14 @@ fn parents_first(nodes: &[Node]) -> Result<Vec<NodeId>, LabelError> {
 fn cycle(nodes: &[Node], waiting: &[usize]) -> String {
     let waits = |id: &NodeId| waiting.get(*id as usize).is_some_and(|parents| *parents > 0);
     let mut way: Vec<NodeId> = (0..nodes.len() as NodeId).find(|id| waits(id)).into_iter().collect();
-    let parent = |id: &NodeId| nodes.get(*id as usize)?.parents.iter().copied().find(|parent| waits(parent));
+    let parent = |id: &NodeId| {
+        nodes
+            .get(*id as usize)?
+            .parents
+            .iter()
+            .copied()
+            .find(|parent| waits(parent))
+    };
     let start = loop {
         let Some(next) = way.last().and_then(parent) else {
             break 0;
@@ -181,18 +188,28 @@ fn lines(nodes: &mut [Node], order: &[NodeId]) -> Result<Vec<NodeId>, LabelError
     for id in order {
         let start = lines.len();
         lines.push(*id);
-        let parents = nodes.get(*id as usize).map(|node| node.parents.clone()).unwrap_or_default();
+        let parents = nodes
+            .get(*id as usize)
+            .map(|node| node.parents.clone())
+            .unwrap_or_default();
         for parent in parents {
-            let line = nodes.get(parent as usize).map(|node| node.line.clone()).unwrap_or_default();
+            let line = nodes
+                .get(parent as usize)
+                .map(|node| node.line.clone())
+                .unwrap_or_default();
             for at in line {
-                let Some(ancestor) = lines.get(at).copied() else { continue };
+                let Some(ancestor) = lines.get(at).copied() else {
+                    continue;
+                };
                 if let Some(seen) = seen.get_mut(ancestor as usize).filter(|seen| **seen != *id) {
                     *seen = *id;
                     lines.push(ancestor);
                 }
             }
         }
-        let Some(node) = nodes.get_mut(*id as usize) else { continue };
+        let Some(node) = nodes.get_mut(*id as usize) else {
+            continue;
+        };
         node.line = start..lines.len();
         if node.line.len() > MOST_ANCESTORS {
             return Err(LabelError::TooDeep {

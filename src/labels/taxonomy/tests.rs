@@ -34,9 +34,19 @@ fn name(taxonomy: &Taxonomy, id: NodeId) -> &str {
 fn a_label_counts_once_for_each_ancestor() {
     let taxonomy = alone(&animals());
     let sums = taxonomy.sums(&[0.5, 0.2, 0.0, 0.1, 0.2, 0.0, 0.0]);
-    for (node, expected) in [("animal", 1.0), ("pet", 0.9), ("canine", 0.8), ("dog", 0.7), ("poodle", 0.2)] {
+    for (node, expected) in [
+        ("animal", 1.0),
+        ("pet", 0.9),
+        ("canine", 0.8),
+        ("dog", 0.7),
+        ("poodle", 0.2),
+    ] {
         let id = taxonomy.find(node).unwrap();
-        assert!((sums[id as usize] - expected).abs() < 1e-6, "{node}: {}", sums[id as usize]);
+        assert!(
+            (sums[id as usize] - expected).abs() < 1e-6,
+            "{node}: {}",
+            sums[id as usize]
+        );
     }
 }
 
@@ -45,7 +55,13 @@ fn the_answer_is_the_most_specific_node_that_is_sure_enough() {
     let taxonomy = alone(&animals());
     let answer = |shares: &[f32], confidence| {
         let answer = taxonomy.answer(&taxonomy.sums(shares), confidence)?;
-        Some(answer.path.iter().map(|(id, _)| name(&taxonomy, *id)).collect::<Vec<_>>())
+        Some(
+            answer
+                .path
+                .iter()
+                .map(|(id, _)| name(&taxonomy, *id))
+                .collect::<Vec<_>>(),
+        )
     };
     let shares = [0.5, 0.2, 0.0, 0.1, 0.2, 0.0, 0.0];
     assert_eq!(answer(&shares, 0.5).unwrap(), ["animal", "canine", "dog", "terrier"]);
@@ -76,7 +92,11 @@ fn parents_may_be_named_instead_of_identified() {
     ];
     let taxonomy = alone(&labels);
     assert_eq!(taxonomy.labels_below(taxonomy.find("plant").unwrap()), [0, 1, 2]);
-    assert_eq!(taxonomy.node(1).unwrap().parents.len(), 2, "named twice, a parent counts once");
+    assert_eq!(
+        taxonomy.node(1).unwrap().parents.len(),
+        2,
+        "named twice, a parent counts once"
+    );
 }
 
 #[test]
@@ -87,13 +107,21 @@ fn what_a_bank_lacks_comes_from_wordnet() {
     let names: Vec<_> = path.iter().map(|id| name(&taxonomy, *id)).collect();
     assert_eq!(names.first(), Some(&"entity"));
     assert!(names.ends_with(&["terrier", "wirehair", "Lakeland terrier"]) && names.contains(&"dog"));
-    assert_eq!(taxonomy.find("domestic dog").unwrap(), taxonomy.find("n02084071").unwrap());
+    assert_eq!(
+        taxonomy.find("domestic dog").unwrap(),
+        taxonomy.find("n02084071").unwrap()
+    );
 }
 
 #[test]
 fn cycles_are_refused_by_name() {
     for labels in [
-        vec![label("a", "A", &["b"]), label("b", "B", &["c"]), label("c", "C", &["a"]), label("d", "D", &["a"])],
+        vec![
+            label("a", "A", &["b"]),
+            label("b", "B", &["c"]),
+            label("c", "C", &["a"]),
+            label("d", "D", &["a"]),
+        ],
         vec![label("a", "A", &["a"])],
     ] {
         let Err(LabelError::Cycle(names)) = build::taxonomy(&labels, |_| Ok(None)) else {
@@ -105,7 +133,9 @@ fn cycles_are_refused_by_name() {
 
 #[test]
 fn endless_lines_are_refused() {
-    let chain: Vec<Label> = (0..3_000).map(|i| label(&format!("l{i}"), "x", &[&format!("l{}", i + 1)])).collect();
+    let chain: Vec<Label> = (0..3_000)
+        .map(|i| label(&format!("l{i}"), "x", &[&format!("l{}", i + 1)]))
+        .collect();
     let refused = build::taxonomy(&chain, |_| Ok(None));
     assert!(matches!(refused, Err(LabelError::TooDeep { most: 1_000, .. })));
 }

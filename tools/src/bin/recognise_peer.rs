@@ -96,7 +96,12 @@ fn prepare(dir: &Path, list: &str, photos: usize) -> Result<()> {
     for first in (index.count(images.id)? as usize..photos).step_by(10_000) {
         let mut batch = writer.index_mut().batch();
         for photo in first..photos.min(first + 10_000) {
-            batch.upsert(&images, &photo.to_be_bytes(), &made_up(&labels.data, labels.dim, photo), b"")?;
+            batch.upsert(
+                &images,
+                &photo.to_be_bytes(),
+                &made_up(&labels.data, labels.dim, photo),
+                b"",
+            )?;
         }
         batch.commit()?;
     }
@@ -120,7 +125,10 @@ fn made_up(labels: &[f32], dim: usize, number: usize) -> Vec<f32> {
         state ^= state << 17;
         (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
     };
-    let label = labels.chunks_exact(dim).nth(number % (labels.len() / dim)).unwrap_or_default();
+    let label = labels
+        .chunks_exact(dim)
+        .nth(number % (labels.len() / dim))
+        .unwrap_or_default();
     let mut vector: Vec<f32> = label.iter().map(|value| value + 0.1 * noise()).collect();
     let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     vector.iter_mut().for_each(|value| *value /= norm);

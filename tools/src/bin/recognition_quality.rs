@@ -34,7 +34,11 @@ struct Args {
     confidence: f64,
     /// Banks of the labels below these synsets; photographs of all others show none of them [default: clothing, food, dogs,
     /// birds, vehicles, musical instruments]
-    #[arg(long, value_delimiter = ',', default_value = "n03051540,n07555863,n02084071,n01503061,n04524313,n03800933")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "n03051540,n07555863,n02084071,n01503061,n04524313,n03800933"
+    )]
     banks: Vec<String>,
     /// Prompts of "none of these", one a line [default: the program's]
     #[arg(long)]
@@ -77,7 +81,10 @@ impl Bench {
         let rows = embed_labels(&labels, &Recipe::default(), model.text_encoder()?.as_ref())?;
         let found = LabelledFiles::find(dir, &labels)?;
         if found.files.len() < 2 {
-            bail!("'{}' holds too few photographs named after synsets of the list", dir.display());
+            bail!(
+                "'{}' holds too few photographs named after synsets of the list",
+                dir.display()
+            );
         }
         let encoder = model.image_encoder()?;
         let embed = |(path, label): &(PathBuf, usize)| Ok((embed_file(encoder.as_ref(), path)?, *label));
@@ -119,7 +126,10 @@ impl Bench {
         let mut answers = Answers::default();
         for parity in 0..2 {
             let half = |other: bool| {
-                let photos = photos.iter().enumerate().filter(move |(i, _)| (i % 2 == parity) != other);
+                let photos = photos
+                    .iter()
+                    .enumerate()
+                    .filter(move |(i, _)| (i % 2 == parity) != other);
                 photos.map(|(_, photo)| photo.clone()).collect::<Vec<_>>()
             };
             let temperature = calibrate(&self.encoder, &half(true)).temperature;
@@ -150,7 +160,10 @@ impl Bench {
                     accepted += usize::from(!none);
                 }
             }
-            let name = self.taxonomy.node(self.taxonomy.find(bank)?).map_or("", |node| &node.label.name);
+            let name = self
+                .taxonomy
+                .node(self.taxonomy.find(bank)?)
+                .map_or("", |node| &node.label.name);
             let share = |part: usize, all: usize| 100.0 * (all - part) as f64 / all.max(1) as f64;
             println!(
                 "{name}: {} labels; a label for {:.0}% of {in_bank} photographs that show one, none of these for {:.0}% of \

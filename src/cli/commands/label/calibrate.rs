@@ -99,7 +99,11 @@ impl CalibrateArgs {
             before,
             after,
         } = calibration;
-        writeln!(out, "{}: temperature {temperature:.3}, fitted on {photos} photographs", self.bank)?;
+        writeln!(
+            out,
+            "{}: temperature {temperature:.3}, fitted on {photos} photographs",
+            self.bank
+        )?;
         writeln!(out, "{:<28}{:>8}{:>8}", "", "before", "after")?;
         let rows: [(&str, fn(&Quality) -> f64); 3] = [
             ("top-1 accuracy", |quality| quality.accuracy),
@@ -125,7 +129,9 @@ fn photos(
     let most = (COSINES / size_of::<f32>() / zero_shot.ids().len().max(1)).max(2);
     let step = found.files.len().div_ceil(most).max(1);
     if step > 1 {
-        global.remark(&format!("there are more photographs than are needed; one in {step} is taken"));
+        global.remark(&format!(
+            "there are more photographs than are needed; one in {step} is taken"
+        ));
     }
     let (files, labels): (Vec<_>, Vec<_>) = found.files.iter().step_by(step).cloned().unzip();
     let (mut photos, mut failed) = (Vec::new(), false);

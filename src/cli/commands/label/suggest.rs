@@ -100,7 +100,11 @@ impl SuggestArgs {
         }
         let banks = Bank::all(library)?;
         let lists = [Builtin::WordNetNouns, Builtin::ImageNet21k, Builtin::ImageNet1k];
-        let of = |list| banks.iter().find(|bank| bank.source() == LabelSource::Builtin(list).to_string());
+        let of = |list| {
+            banks
+                .iter()
+                .find(|bank| bank.source() == LabelSource::Builtin(list).to_string())
+        };
         match lists.into_iter().find_map(of) {
             Some(bank) => Ok(bank.clone()),
             None => bail!(

@@ -56,12 +56,17 @@ impl<'a> Tags<'a> {
             let (photo, tags) = found?;
             let keywords: Vec<_> = tags.iter().filter_map(|tag| self.keyword(taxonomy, tag)).collect();
             for (root, relative) in self.library.index().files_of(self.images.id, photo)? {
-                let Some(photo) = below(&roots, root, &bytes_to_path(&relative)?) else { continue };
+                let Some(photo) = below(&roots, root, &bytes_to_path(&relative)?) else {
+                    continue;
+                };
                 let Some(place) = sidecars.place(&photo) else { continue };
                 match sidecars.write(&place, &keywords) {
                     Ok(Written::Done) => done += 1,
                     Ok(Written::Foreign) => {
-                        global.remark(&format!("'{}' is not of clipdex's making and stays", plain_path(&place)));
+                        global.remark(&format!(
+                            "'{}' is not of clipdex's making and stays",
+                            plain_path(&place)
+                        ));
                         foreign += 1;
                     }
                     Ok(Written::Taken) => {
@@ -82,7 +87,11 @@ impl<'a> Tags<'a> {
             0 => format!("{done} sidecars written"),
             _ => format!("{done} sidecars written; {foreign} of others stay, --force writes over them"),
         });
-        Ok(if failed { Outcome::Failed } else { Outcome::found(done > 0) })
+        Ok(if failed {
+            Outcome::Failed
+        } else {
+            Outcome::found(done > 0)
+        })
     }
 
     /// The place of a tag's label, and the label.
