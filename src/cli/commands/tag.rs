@@ -94,6 +94,13 @@ impl TagArgs {
         } else {
             summary.write_table(out)?;
         }
+        if !summary.any() {
+            global.remark(&format!(
+                "no label of '{}' reaches a probability of {}; `clipdex label calibrate` makes probabilities mean what they \
+                 say, and --min-prob takes less likely ones",
+                self.labels, self.min_prob
+            ));
+        }
         Ok(Outcome::Done)
     }
 

@@ -63,6 +63,11 @@ impl<'a> TagSummary<'a> {
         })
     }
 
+    /// Whether any photograph has a tag.
+    pub fn any(&self) -> bool {
+        self.tagged > 0
+    }
+
     pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
         write_json(out, self)
     }
