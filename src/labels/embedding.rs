@@ -94,7 +94,10 @@ impl<'a> Work<'a> {
     fn labels_a_commit(&self, labels: &[Label]) -> usize {
         let mut prompts = 0;
         let enough = labels.iter().take(LABELS_A_COMMIT).position(|label| {
-            prompts += self.new_phrases(label).map(|phrase| self.prompts.count(&phrase)).sum::<usize>();
+            prompts += self
+                .new_phrases(label)
+                .map(|phrase| self.prompts.count(&phrase))
+                .sum::<usize>();
             prompts >= PROMPTS_A_COMMIT
         });
         enough.map_or(labels.len().min(LABELS_A_COMMIT), |last| last + 1)
@@ -125,7 +128,9 @@ impl<'a> Work<'a> {
     fn vector(&mut self, label: &Label) -> Vec<f32> {
         let mut total: Vec<f32> = Vec::new();
         for phrase in self.prompts.phrases(label) {
-            let Some(known) = self.phrases.get_mut(&phrase) else { continue };
+            let Some(known) = self.phrases.get_mut(&phrase) else {
+                continue;
+            };
             if let Some(sum) = &known.sum {
                 total.resize(sum.len(), 0.0);
                 total.iter_mut().zip(sum).for_each(|(total, value)| *total += value);
@@ -160,11 +165,7 @@ pub(super) fn unit(mut vector: Vec<f32>) -> Vec<f32> {
 ///
 /// # Errors
 /// The built-in list of nouns, in which parents are looked up, cannot be read, or the encoder fails.
-pub fn embed_labels(
-    labels: &[Label],
-    recipe: &Recipe,
-    encoder: &dyn TextEncoder,
-) -> Result<Vec<Vec<f32>>, LabelError> {
+pub fn embed_labels(labels: &[Label], recipe: &Recipe, encoder: &dyn TextEncoder) -> Result<Vec<Vec<f32>>, LabelError> {
     let prompts = Prompts::new(recipe, &labels.iter().collect::<Vec<_>>())?;
     let mut work = Work::new(&prompts, labels);
     let mut vectors = Vec::with_capacity(labels.len());
@@ -212,7 +213,11 @@ mod tests {
         let labels = labels();
         let prompts = Prompts::new(&recipe(), &labels.iter().collect::<Vec<_>>()).unwrap();
         let work = Work::new(&prompts, &labels);
-        assert_eq!(work.count(), 3 * 7 + 2, "cat, kitty and puss in seven templates, and two sentences");
+        assert_eq!(
+            work.count(),
+            3 * 7 + 2,
+            "cat, kitty and puss in seven templates, and two sentences"
+        );
         assert_eq!(work.labels_a_commit(&labels), 3);
     }
 

@@ -81,7 +81,10 @@ impl Prompts {
 
     /// All prompts of a label.
     pub fn of(&self, label: &Label) -> Vec<String> {
-        self.phrases(label).iter().flat_map(|phrase| self.texts(phrase)).collect()
+        self.phrases(label)
+            .iter()
+            .flat_map(|phrase| self.texts(phrase))
+            .collect()
     }
 
     /// The digests of the labels' prompts, in their order.

@@ -142,7 +142,10 @@ mod tests {
             temperature: Some(1.0),
         };
         let bytes = bank.encode().unwrap();
-        assert_eq!(bytes, b"\x02\x08list.txt\x02{}\x01\x02{}\x00\x00\x01\x01\x00\x00\x80\x3f");
+        assert_eq!(
+            bytes,
+            b"\x02\x08list.txt\x02{}\x01\x02{}\x00\x00\x01\x01\x00\x00\x80\x3f"
+        );
         assert_eq!(BankRecord::decode(&bytes).unwrap(), bank);
     }
 

@@ -38,10 +38,13 @@ pub fn read_examples(
     } else {
         None
     };
-    let examples = stored.into_par_iter().zip(paths).filter_map(|(stored, path)| match stored.transpose() {
-        Some(stored) => Some(stored),
-        None => encoder.as_deref().map(|encoder| embed_example(encoder, path)),
-    });
+    let examples = stored
+        .into_par_iter()
+        .zip(paths)
+        .filter_map(|(stored, path)| match stored.transpose() {
+            Some(stored) => Some(stored),
+            None => encoder.as_deref().map(|encoder| embed_example(encoder, path)),
+        });
     Ok(examples.collect())
 }
 

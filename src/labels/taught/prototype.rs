@@ -76,8 +76,9 @@ fn mean(vectors: &[&[f32]]) -> Vec<f32> {
 impl<'a> Surroundings<'a> {
     pub fn new(lessons: &'a [Lesson], backdrop: &'a [Vec<f32>]) -> Self {
         let all = lessons.iter().enumerate();
-        let all: Vec<_> =
-            all.flat_map(|(place, lesson)| lesson.examples.iter().map(move |example| (place, example.as_slice()))).collect();
+        let all: Vec<_> = all
+            .flat_map(|(place, lesson)| lesson.examples.iter().map(move |example| (place, example.as_slice())))
+            .collect();
         let step = all.len().div_ceil(MOST_EXAMPLES).max(1);
         Self {
             backdrop,
@@ -98,7 +99,9 @@ impl Prototype {
     /// Of each lesson, in their order.
     pub fn learn(lessons: &[Lesson], surroundings: &Surroundings<'_>) -> Vec<Self> {
         let lessons = lessons.iter().enumerate();
-        lessons.map(|(place, lesson)| Self::of(lesson, &surroundings.of(place, lesson))).collect()
+        lessons
+            .map(|(place, lesson)| Self::of(lesson, &surroundings.of(place, lesson)))
+            .collect()
     }
 
     fn of(lesson: &Lesson, others: &[&[f32]]) -> Self {
@@ -109,7 +112,13 @@ impl Prototype {
         } else {
             mean(others)
         };
-        let direction = unit(mean(&examples).iter().zip(&centre).map(|(near, centre)| near - centre).collect());
+        let direction = unit(
+            mean(&examples)
+                .iter()
+                .zip(&centre)
+                .map(|(near, centre)| near - centre)
+                .collect(),
+        );
         let (images, texts) = if others.len() < LEAST_IMAGES {
             (TYPICAL_IMAGES, TYPICAL_TEXTS)
         } else {
@@ -142,9 +151,13 @@ mod tests {
     /// Images around one direction, each nearer to another one.
     fn images() -> Vec<Vec<f32>> {
         let image = |a: f32, b: f32, c: f32| unit(vec![1.0, a, b, c]);
-        let signs = [-1.0, 1.0];
-        let all = signs.iter().flat_map(|a| signs.iter().flat_map(move |b| signs.iter().map(move |c| (a, b, c))));
-        all.enumerate().map(|(i, (a, b, c))| image(a * 0.5, b * (0.3 + i as f32 * 0.01), c * 0.4)).collect()
+        let signs: &[f32] = &[-1.0, 1.0];
+        let all = signs
+            .iter()
+            .flat_map(|a| signs.iter().flat_map(move |b| signs.iter().map(move |c| (a, b, c))));
+        all.enumerate()
+            .map(|(i, (a, b, c))| image(a * 0.5, b * (0.3 + i as f32 * 0.01), c * 0.4))
+            .collect()
     }
 
     fn lesson(examples: usize) -> Lesson {
@@ -169,7 +182,10 @@ mod tests {
         let scores: Vec<&[f32]> = scores.chunks(1).collect();
         let learned = Spread::of(&scores, &[1.0]);
         assert!((learned.mean - text.mean).abs() < 1e-5, "{learned:?} {text:?}");
-        assert!((learned.deviation - text.deviation).abs() < 1e-5, "{learned:?} {text:?}");
+        assert!(
+            (learned.deviation - text.deviation).abs() < 1e-5,
+            "{learned:?} {text:?}"
+        );
     }
 
     #[test]
