@@ -141,7 +141,11 @@ impl Bank {
             several => Err(LabelError::AmbiguousLabel {
                 bank: self.name().to_owned(),
                 name: word.to_owned(),
-                labels: several.iter().map(|(_, label)| described(label)).collect::<Vec<_>>().join(", "),
+                labels: several
+                    .iter()
+                    .map(|(_, label)| described(label))
+                    .collect::<Vec<_>>()
+                    .join(", "),
             }),
         }
     }

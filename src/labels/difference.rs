@@ -19,8 +19,7 @@ impl Difference {
     /// From the labels of a bank to those of a source.
     pub fn between(bank: Vec<Label>, source: Vec<Label>) -> Self {
         let order: Vec<String> = bank.iter().map(|label| label.key().to_owned()).collect();
-        let mut known: HashMap<String, Label> =
-            bank.into_iter().map(|label| (label.key().to_owned(), label)).collect();
+        let mut known: HashMap<String, Label> = bank.into_iter().map(|label| (label.key().to_owned(), label)).collect();
         let mut difference = Self::default();
         for label in source {
             match known.remove(label.key()) {

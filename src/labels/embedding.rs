@@ -94,7 +94,10 @@ impl<'a> Work<'a> {
     fn labels_a_commit(&self, labels: &[Label]) -> usize {
         let mut prompts = 0;
         let enough = labels.iter().take(LABELS_A_COMMIT).position(|label| {
-            prompts += self.new_phrases(label).map(|phrase| self.prompts.count(&phrase)).sum::<usize>();
+            prompts += self
+                .new_phrases(label)
+                .map(|phrase| self.prompts.count(&phrase))
+                .sum::<usize>();
             prompts >= PROMPTS_A_COMMIT
         });
         enough.map_or(labels.len().min(LABELS_A_COMMIT), |last| last + 1)
@@ -115,8 +118,8 @@ impl<'a> Work<'a> {
         let embeddings = encoder.embed(&flat)?;
         let mut rows = embeddings.rows();
         for (phrase, texts) in phrases.into_iter().zip(&texts) {
-            let sum = sum(rows.by_ref().take(texts.len()), embeddings.dim());
-            self.phrases.entry(phrase).or_default().sum = Some(sum);
+            let vectors = rows.by_ref().take(texts.len());
+            self.phrases.entry(phrase).or_default().sum = Some(sum(vectors, embeddings.dim()));
         }
         Ok(flat.len())
     }
@@ -125,7 +128,9 @@ impl<'a> Work<'a> {
     fn vector(&mut self, label: &Label) -> Vec<f32> {
         let mut total: Vec<f32> = Vec::new();
         for phrase in self.prompts.phrases(label) {
-            let Some(known) = self.phrases.get_mut(&phrase) else { continue };
+            let Some(known) = self.phrases.get_mut(&phrase) else {
+                continue;
+            };
             if let Some(sum) = &known.sum {
                 total.resize(sum.len(), 0.0);
                 total.iter_mut().zip(sum).for_each(|(total, value)| *total += value);
@@ -160,11 +165,7 @@ pub(super) fn unit(mut vector: Vec<f32>) -> Vec<f32> {
 ///
 /// # Errors
 /// The built-in list of nouns, in which parents are looked up, cannot be read, or the encoder fails.
-pub fn embed_labels(
-    labels: &[Label],
-    recipe: &Recipe,
-    encoder: &dyn TextEncoder,
-) -> Result<Vec<Vec<f32>>, LabelError> {
+pub fn embed_labels(labels: &[Label], recipe: &Recipe, encoder: &dyn TextEncoder) -> Result<Vec<Vec<f32>>, LabelError> {
     let prompts = Prompts::new(recipe, &labels.iter().collect::<Vec<_>>())?;
     let mut work = Work::new(&prompts, labels);
     let mut vectors = Vec::with_capacity(labels.len());
@@ -176,4 +177,63 @@ pub fn embed_labels(
         vectors.extend(now.iter().map(|label| work.vector(label)));
     }
     Ok(vectors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoder::Model;
+    use crate::labels::{TemplateSet, With};
+
+    fn recipe() -> Recipe {
+        Recipe {
+            templates: TemplateSet::open("builtin:photo-7").unwrap(),
+            with: With {
+                synonyms: true,
+                definition: false,
+            },
+            ..Recipe::default()
+        }
+    }
+
+    fn labels() -> Vec<Label> {
+        let named = |name: &str, synonyms: &[&str]| Label {
+            synonyms: synonyms.iter().map(|&synonym| synonym.to_owned()).collect(),
+            ..Label::named(name)
+        };
+        let own = Label {
+            prompts: vec!["our cat".into(), "our cat asleep".into()],
+            ..Label::named("Miso")
+        };
+        vec![named("cat", &["kitty"]), named("kitty", &["puss", "cat"]), own]
+    }
+
+    #[test]
+    fn what_several_labels_have_is_embedded_once() {
+        let labels = labels();
+        let prompts = Prompts::new(&recipe(), &labels.iter().collect::<Vec<_>>()).unwrap();
+        let work = Work::new(&prompts, &labels);
+        assert_eq!(
+            work.count(),
+            3 * 7 + 2,
+            "cat, kitty and puss in seven templates, and two sentences"
+        );
+        assert_eq!(work.labels_a_commit(&labels), 3);
+    }
+
+    #[test]
+    fn a_label_is_the_mean_of_its_prompts() {
+        let labels = labels();
+        let encoder = Model::open("starter").unwrap().text_encoder().unwrap();
+        let vectors = embed_labels(&labels, &recipe(), encoder.as_ref()).unwrap();
+        let prompts = Prompts::new(&recipe(), &labels.iter().collect::<Vec<_>>()).unwrap();
+        for (label, vector) in labels.iter().zip(&vectors) {
+            let texts = prompts.of(label);
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let embeddings = encoder.embed(&texts).unwrap();
+            let expected = unit(sum(embeddings.rows(), embeddings.dim()));
+            let pairs = vector.iter().zip(&expected);
+            assert!(pairs.clone().all(|(a, b)| (a - b).abs() < 1e-5), "{}", label.name);
+        }
+    }
 }

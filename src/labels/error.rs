@@ -10,8 +10,8 @@ use crate::media::MediaError;
 /// Why labels could not be read, stored or used.
 #[derive(Debug, Error)]
 pub enum LabelError {
-    /// The label file cannot be opened or read.
-    #[error("cannot read label file '{}': {source}", path.display())]
+    /// A file of labels or templates, or an example picture, cannot be opened or read.
+    #[error("cannot read '{}': {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -98,17 +98,9 @@ pub enum LabelError {
         /// The name.
         label: String,
     },
-    /// An example picture cannot be opened or read.
-    #[error("cannot read '{}': {source}", path.display())]
-    ReadExample {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
     /// An example picture cannot be decoded.
     #[error("cannot use '{}' as a picture: {source}", path.display())]
-    DecodeExample {
+    Picture {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.

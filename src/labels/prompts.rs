@@ -45,14 +45,19 @@ impl Prompts {
             Some(sense) => format!("{name} ({sense})"),
             None => name.to_owned(),
         };
-        let mut names = vec![told_apart(&label.name)];
+        let mut phrases = vec![Phrase::Name(told_apart(&label.name))];
         if self.recipe.with.synonyms {
-            names.extend(label.synonyms.iter().map(|synonym| told_apart(synonym)));
+            for synonym in &label.synonyms {
+                let phrase = Phrase::Name(told_apart(synonym));
+                if !phrases.contains(&phrase) {
+                    phrases.push(phrase);
+                }
+            }
         }
         if self.recipe.with.definition && !label.definition.is_empty() {
-            names.push(format!("{}, {}", label.name, label.definition));
+            phrases.push(Phrase::Name(format!("{}, {}", label.name, label.definition)));
         }
-        names.into_iter().map(Phrase::Name).collect()
+        phrases
     }
 
     /// The prompts of a phrase, at least one.
@@ -76,7 +81,10 @@ impl Prompts {
 
     /// All prompts of a label.
     pub fn of(&self, label: &Label) -> Vec<String> {
-        self.phrases(label).iter().flat_map(|phrase| self.texts(phrase)).collect()
+        self.phrases(label)
+            .iter()
+            .flat_map(|phrase| self.texts(phrase))
+            .collect()
     }
 
     /// The digests of the labels' prompts, in their order.

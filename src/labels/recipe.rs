@@ -147,6 +147,9 @@ mod tests {
             ..RecipeChange::default()
         };
         let recipe = change.apply(&Recipe::default());
-        assert_eq!((recipe.senses, &recipe.templates), (Senses::Off, &TemplateSet::default()));
+        assert_eq!(
+            (recipe.senses, &recipe.templates),
+            (Senses::Off, &TemplateSet::default())
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What the library keeps of a bank, of each of its labels, and of the pictures that taught them.
+//! What the library keeps of a bank and of each of its labels.
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +46,7 @@ impl Record for BankRecord {
 }
 
 /// Tells the prompts of one label from all others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Digest([u8; 16]);
 
 impl Digest {
@@ -64,7 +64,7 @@ impl Digest {
 }
 
 /// One label, and which prompts its vector was made from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LabelRecord {
     /// The label.
     pub label: Label,
@@ -142,7 +142,10 @@ mod tests {
             temperature: Some(1.0),
         };
         let bytes = bank.encode().unwrap();
-        assert_eq!(bytes, b"\x02\x08list.txt\x02{}\x01\x02{}\x00\x00\x01\x01\x00\x00\x80\x3f");
+        assert_eq!(
+            bytes,
+            b"\x02\x08list.txt\x02{}\x01\x02{}\x00\x00\x01\x01\x00\x00\x80\x3f"
+        );
         assert_eq!(BankRecord::decode(&bytes).unwrap(), bank);
     }
 

@@ -22,7 +22,9 @@ pub fn reembed_labels(change: &mut ModelChange, progress: &dyn AddProgress) -> R
         banks.push(Missing::of(&index, successor)?);
     }
     for bank in &banks {
-        change.index_mut().set_attributes(bank.space.id, &bank.record.encode()?)?;
+        change
+            .index_mut()
+            .set_attributes(bank.space.id, &bank.record.encode()?)?;
     }
     let work: Vec<_> = banks
         .iter()

@@ -45,7 +45,9 @@ impl<'a> Ancestry<'a> {
             nouns: HashMap::new(),
         };
         let lacks = |ancestor: &Ancestor<'_>| ancestor.label.is_none() && is_synset(ancestor.key);
-        let lacking = wanted.flat_map(|label| ancestry.walk(label)).any(|ancestor| lacks(&ancestor));
+        let lacking = wanted
+            .flat_map(|label| ancestry.walk(label))
+            .any(|ancestor| lacks(&ancestor));
         if lacking {
             let nouns = LabelSource::Builtin(Builtin::WordNetNouns).read()?;
             ancestry.nouns = nouns.into_iter().map(|noun| (noun.id.clone(), noun)).collect();

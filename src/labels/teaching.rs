@@ -135,7 +135,10 @@ impl BankWriter<'_> {
         };
         let stored = stored_examples(&index, &space)?;
         let mut batch = self.writer.index_mut().batch();
-        for example in stored.iter().filter(|example| labels.contains(&example.record.label.as_str())) {
+        for example in stored
+            .iter()
+            .filter(|example| labels.contains(&example.record.label.as_str()))
+        {
             batch.delete(&space, example.item)?;
         }
         batch.commit()?;
@@ -235,6 +238,8 @@ impl Bank {
         };
         let stored = stored_examples(index, &space)?.into_iter();
         let examples = stored.filter(|example| !example.is_backdrop());
-        examples.map(|example| Ok((example.record.label.clone(), example.path()?))).collect()
+        examples
+            .map(|example| Ok((example.record.label.clone(), example.path()?)))
+            .collect()
     }
 }

@@ -171,7 +171,11 @@ mod tests {
 
     #[test]
     fn carries_the_published_sets() {
-        for (name, count) in [("builtin:simple", 1), ("builtin:photo-7", 7), ("builtin:imagenet-80", 80)] {
+        for (name, count) in [
+            ("builtin:simple", 1),
+            ("builtin:photo-7", 7),
+            ("builtin:imagenet-80", 80),
+        ] {
             let set = TemplateSet::open(name).unwrap();
             assert_eq!(set.templates().len(), count, "{name}");
             let different: std::collections::HashSet<_> = set.templates().iter().map(|t| t.render("x")).collect();
@@ -179,16 +183,33 @@ mod tests {
         }
         let of_seven = TemplateSet::open("builtin:photo-7").unwrap();
         let of_eighty = TemplateSet::open("builtin:imagenet-80").unwrap();
-        assert!(of_seven.templates().iter().all(|one| of_eighty.templates().contains(one)));
-        assert_eq!(TemplateSet::open("builtin:simple").unwrap().to_string(), "a photo of a {}.");
-        assert_eq!(TemplateSet::open("none").unwrap().templates()[0].render("a sentence"), "a sentence");
+        assert!(
+            of_seven
+                .templates()
+                .iter()
+                .all(|one| of_eighty.templates().contains(one))
+        );
+        assert_eq!(
+            TemplateSet::open("builtin:simple").unwrap().to_string(),
+            "a photo of a {}."
+        );
+        assert_eq!(
+            TemplateSet::open("none").unwrap().templates()[0].render("a sentence"),
+            "a sentence"
+        );
         let unknown = TemplateSet::open("builtin:photo-8").unwrap_err().to_string();
         assert!(unknown.contains("builtin:photo-7"), "{unknown}");
     }
 
     #[test]
     fn says_which_line_of_a_file_is_wrong() {
-        assert_eq!(TemplateSet::parse("mine", "\na {}\n\n the {} \n").unwrap().templates().len(), 2);
+        assert_eq!(
+            TemplateSet::parse("mine", "\na {}\n\n the {} \n")
+                .unwrap()
+                .templates()
+                .len(),
+            2
+        );
         let error = TemplateSet::parse("mine", "a {}\nthe\n").unwrap_err().to_string();
         assert!(error.contains("'mine', line 2") && error.contains("'the'"), "{error}");
         assert!(TemplateSet::parse("mine", "\n").is_err());

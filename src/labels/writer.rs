@@ -196,8 +196,9 @@ impl<'a> BankWriter<'a> {
     /// What has to be done so that the bank has `labels`, and every vector is by the record's recipe.
     fn plan(&self, space: &Space, record: &BankRecord, labels: Vec<Label>) -> Result<Plan, LabelError> {
         let stored = stored_labels(self.writer.library().index(), space)?.into_iter();
-        let mut stored: BTreeMap<String, (ItemId, LabelRecord)> =
-            stored.map(|(item, record)| (record.label.key().to_owned(), (item, record))).collect();
+        let mut stored: BTreeMap<String, (ItemId, LabelRecord)> = stored
+            .map(|(item, record)| (record.label.key().to_owned(), (item, record)))
+            .collect();
         let mut changes: Vec<Change> = labels
             .into_iter()
             .map(|label| Change {

@@ -8,7 +8,10 @@ use crate::changing::small_model;
 use crate::sandbox::{Sandbox, sample};
 
 fn samples(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| sample(name).to_str().unwrap().to_owned()).collect()
+    names
+        .iter()
+        .map(|name| sample(name).to_str().unwrap().to_owned())
+        .collect()
 }
 
 fn teach(sandbox: &Sandbox, label: &str, names: &[&str]) -> Value {
@@ -20,32 +23,70 @@ fn teach(sandbox: &Sandbox, label: &str, names: &[&str]) -> Value {
 /// The likeliest label of a sample.
 fn best(sandbox: &Sandbox, name: &str) -> String {
     let image = sample(name);
-    let found = sandbox.json(["classify", image.to_str().unwrap(), "--labels", "wardrobe", "--json", "-k", "1"]);
-    found["images"][0]["predictions"][0]["name"].as_str().unwrap().to_owned()
+    let found = sandbox.json([
+        "classify",
+        image.to_str().unwrap(),
+        "--labels",
+        "wardrobe",
+        "--json",
+        "-k",
+        "1",
+    ]);
+    found["images"][0]["predictions"][0]["name"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[test]
 fn a_label_is_made_by_examples_and_forgotten() {
-    let sandbox = Sandbox::with_samples(&["cat.jpg", "dress-1.jpg", "rocket-launch.jpg", "coffee-cup.jpg", "brick-wall.jpg",
-        "motorcycle.jpg", "grass.jpg", "galaxies.jpg", "astronaut.jpg"]);
+    let sandbox = Sandbox::with_samples(&[
+        "cat.jpg",
+        "dress-1.jpg",
+        "rocket-launch.jpg",
+        "coffee-cup.jpg",
+        "brick-wall.jpg",
+        "motorcycle.jpg",
+        "grass.jpg",
+        "galaxies.jpg",
+        "astronaut.jpg",
+    ]);
     sandbox.index();
     let list = sandbox.file("list.txt", "dress\nshoe\nshirt\n");
     sandbox.ok(["label", "add", "wardrobe", list.to_str().unwrap()]);
     assert_ne!(best(&sandbox, "hat-4.jpg"), "grandfather's favourite");
-    let taught = teach(&sandbox, "grandfather's favourite", &["hat-1.jpg", "hat-2.jpg", "hat-3.jpg"]);
-    assert_eq!((&taught["new_label"], &taught["added"], &taught["examples"]), (&json!(true), &json!(3), &json!(3)));
+    let taught = teach(
+        &sandbox,
+        "grandfather's favourite",
+        &["hat-1.jpg", "hat-2.jpg", "hat-3.jpg"],
+    );
+    assert_eq!(
+        (&taught["new_label"], &taught["added"], &taught["examples"]),
+        (&json!(true), &json!(3), &json!(3))
+    );
     assert_eq!(best(&sandbox, "hat-4.jpg"), "grandfather's favourite");
     assert_eq!(best(&sandbox, "shoes-1.jpg"), "shoe", "the others stay what they were");
     assert_eq!(best(&sandbox, "dress-2.jpg"), "dress");
 
     let again = teach(&sandbox, "grandfather's favourite", &["hat-1.jpg"]);
-    assert_eq!((&again["new_label"], &again["added"], &again["examples"]), (&json!(false), &json!(0), &json!(3)));
+    assert_eq!(
+        (&again["new_label"], &again["added"], &again["examples"]),
+        (&json!(false), &json!(0), &json!(3))
+    );
     let shown = &sandbox.json(["label", "show", "wardrobe", "grandfather's favourite", "--json"])[0];
-    assert!(shown["examples"][0]["path"].as_str().unwrap().ends_with("hat-1.jpg"), "{shown}");
+    assert!(
+        shown["examples"][0]["path"].as_str().unwrap().ends_with("hat-1.jpg"),
+        "{shown}"
+    );
 
     let one = &samples(&["hat-2.jpg"])[0];
     sandbox.ok(["label", "forget", "wardrobe", "grandfather's favourite", one]);
-    assert_eq!(sandbox.run(["label", "forget", "wardrobe", "grandfather's favourite", one]).code, Some(2));
+    assert_eq!(
+        sandbox
+            .run(["label", "forget", "wardrobe", "grandfather's favourite", one])
+            .code,
+        Some(2)
+    );
     sandbox.ok(["label", "forget", "wardrobe", "grandfather's favourite"]);
     let nothing = sandbox.run(["label", "forget", "wardrobe", "grandfather's favourite"]);
     assert_eq!(nothing.code, Some(1), "{}", nothing.stderr);
@@ -77,7 +118,11 @@ fn a_library_without_photographs_can_be_taught() {
     let sandbox = Sandbox::new();
     let list = sandbox.file("list.txt", "dress\nshoe\nshirt\n");
     sandbox.ok(["label", "add", "wardrobe", list.to_str().unwrap()]);
-    teach(&sandbox, "grandfather's favourite", &["hat-1.jpg", "hat-2.jpg", "hat-3.jpg"]);
+    teach(
+        &sandbox,
+        "grandfather's favourite",
+        &["hat-1.jpg", "hat-2.jpg", "hat-3.jpg"],
+    );
     assert_eq!(best(&sandbox, "hat-4.jpg"), "grandfather's favourite");
     assert_eq!(best(&sandbox, "shoes-1.jpg"), "shoe");
 }
@@ -90,10 +135,21 @@ fn pictures_that_cannot_be_read_are_named() {
     let teach = |images: &[&str]| sandbox.run(["label", "teach", "wardrobe", "hat"].iter().chain(images));
     let run = teach(&["missing.jpg", broken.to_str().unwrap()]);
     assert_eq!(run.code, Some(2));
-    assert!(run.stderr.contains("missing.jpg") && run.stderr.contains("broken.jpg"), "{}", run.stderr);
-    assert_eq!(sandbox.run(["label", "show", "wardrobe"]).code, Some(2), "no bank is made of nothing");
+    assert!(
+        run.stderr.contains("missing.jpg") && run.stderr.contains("broken.jpg"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(
+        sandbox.run(["label", "show", "wardrobe"]).code,
+        Some(2),
+        "no bank is made of nothing"
+    );
     let run = teach(&["missing.jpg", good.to_str().unwrap()]);
-    assert_eq!((run.code, run.stdout.as_str()), (Some(2), "wardrobe: hat: new label, 1 examples added, 1 in all\n"));
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (Some(2), "wardrobe: hat: new label, 1 examples added, 1 in all\n")
+    );
 }
 
 #[test]

@@ -27,8 +27,10 @@ impl Backdrop {
     /// or all.
     pub fn plan(library: &Library, examples: &Space) -> Result<Self, LabelError> {
         let stored = stored_examples(library.index(), examples)?.into_iter();
-        let mut known: HashMap<Hash, ItemId> =
-            stored.filter(|example| example.is_backdrop()).map(|example| (example.hash, example.item)).collect();
+        let mut known: HashMap<Hash, ItemId> = stored
+            .filter(|example| example.is_backdrop())
+            .map(|example| (example.hash, example.item))
+            .collect();
         let (index, images) = (library.index(), library.images()?);
         let photos = index.count(images.id)?;
         let mut plan = Self {

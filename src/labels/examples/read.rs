@@ -38,10 +38,13 @@ pub fn read_examples(
     } else {
         None
     };
-    let examples = stored.into_par_iter().zip(paths).filter_map(|(stored, path)| match stored.transpose() {
-        Some(stored) => Some(stored),
-        None => encoder.as_deref().map(|encoder| embed_example(encoder, path)),
-    });
+    let examples = stored
+        .into_par_iter()
+        .zip(paths)
+        .filter_map(|(stored, path)| match stored.transpose() {
+            Some(stored) => Some(stored),
+            None => encoder.as_deref().map(|encoder| embed_example(encoder, path)),
+        });
     Ok(examples.collect())
 }
 
@@ -72,7 +75,7 @@ fn vector_of_content(library: &Library, hash: &Hash) -> Result<Option<Vec<f32>>,
 pub(super) fn embed_example(encoder: &dyn ImageEncoder, path: &Path) -> Result<Example, LabelError> {
     let bytes = read(path)?;
     let decoded = media::decode_reduced(&bytes, &Limits::default(), encoder.enough_pixels());
-    let photo = decoded.map_err(|source| LabelError::DecodeExample {
+    let photo = decoded.map_err(|source| LabelError::Picture {
         path: path.to_path_buf(),
         source,
     })?;
@@ -93,7 +96,7 @@ fn absolute(path: &Path) -> Result<PathBuf, LabelError> {
 }
 
 fn unread(path: &Path) -> impl Fn(std::io::Error) -> LabelError + '_ {
-    |source| LabelError::ReadExample {
+    |source| LabelError::Read {
         path: path.to_path_buf(),
         source,
     }

@@ -35,8 +35,11 @@ pub fn reembed_examples(change: &mut ModelChange, progress: &dyn AddProgress) ->
             work.push((successor.new.clone(), successor.missing(&index)?));
         }
     }
-    progress.planned(work.iter().map(|(_, items)| items.len()).sum());
     let mut outcome = Reembedded::default();
+    if work.is_empty() {
+        return Ok(outcome);
+    }
+    progress.planned(work.iter().map(|(_, items)| items.len()).sum());
     let mut source = Source::new(change)?;
     for (space, items) in &work {
         for items in items.chunks(EXAMPLES_A_COMMIT) {

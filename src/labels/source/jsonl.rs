@@ -31,7 +31,11 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Vec<Label>, LabelError> {
         })?;
         let label = line.label();
         if label.name.is_empty() {
-            return Err(syntax(file, number, "the field 'name' is empty; give the label a name, or delete the line"));
+            return Err(syntax(
+                file,
+                number,
+                "the field 'name' is empty; give the label a name, or delete the line",
+            ));
         }
         labels.push(label);
     }
@@ -66,7 +70,10 @@ mod tests {
         let labels = parse(text, "list").unwrap();
         assert_eq!(labels.len(), 2);
         assert_eq!((labels[0].key(), labels[0].name.as_str()), ("n1", "cat"));
-        assert_eq!((labels[0].synonyms.as_slice(), labels[0].prompts.as_slice()), (&["kitty".to_owned()][..], &["a|b".to_owned()][..]));
+        assert_eq!(
+            (labels[0].synonyms.as_slice(), labels[0].prompts.as_slice()),
+            (&["kitty".to_owned()][..], &["a|b".to_owned()][..])
+        );
         assert_eq!(labels[1], Label::named("dog"));
     }
 
@@ -74,7 +81,10 @@ mod tests {
     fn says_where_a_file_is_wrong() {
         let error = |text: &str| parse(text, "list").unwrap_err().to_string();
         let broken = error("{\"name\": \"cat\"}\n\n{\"name\": 3}\n");
-        assert!(broken.contains("'list', line 3") && broken.contains("\"name\": \"cat\""), "{broken}");
+        assert!(
+            broken.contains("'list', line 3") && broken.contains("\"name\": \"cat\""),
+            "{broken}"
+        );
         let nameless = error("{\"id\": \"n1\"}\n");
         assert!(nameless.contains("line 1") && nameless.contains("'name'"), "{nameless}");
     }

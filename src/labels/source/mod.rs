@@ -179,7 +179,10 @@ mod tests {
 
     #[test]
     fn the_name_decides_before_the_content() {
-        assert_eq!(Layout::by_name(Path::new("a/b.TSV")), Some(Layout::Table(TableKind::Tsv)));
+        assert_eq!(
+            Layout::by_name(Path::new("a/b.TSV")),
+            Some(Layout::Table(TableKind::Tsv))
+        );
         assert_eq!(Layout::by_name(Path::new("b.csv")), Some(Layout::Table(TableKind::Csv)));
         assert_eq!(Layout::by_name(Path::new("b.ndjson")), Some(Layout::JsonLines));
         assert_eq!(Layout::by_name(Path::new("b.txt")), None);

@@ -49,7 +49,11 @@ pub(super) fn parse(text: &str, kind: TableKind, file: &str) -> Result<Vec<Label
         let line = record.position().map_or(0, csv::Position::line);
         let label = columns.label(&record);
         if label.name.is_empty() {
-            return Err(syntax(file, line, "the column 'name' is empty; give the label a name, or delete the line"));
+            return Err(syntax(
+                file,
+                line,
+                "the column 'name' is empty; give the label a name, or delete the line",
+            ));
         }
         labels.push(label);
     }
@@ -103,7 +107,8 @@ mod tests {
 
     #[test]
     fn reads_columns_by_their_names() {
-        let text = "name\tparents\tid\tsynonyms\tprompts\npiano\tn1|n2\tn3\tpianoforte|forte-piano\ta piano | it\nbare\n";
+        let text =
+            "name\tparents\tid\tsynonyms\tprompts\npiano\tn1|n2\tn3\tpianoforte|forte-piano\ta piano | it\nbare\n";
         let labels = parse(text, TableKind::Tsv, "list").unwrap();
         assert_eq!(labels.len(), 2);
         assert_eq!(labels[0].key(), "n3");
@@ -119,14 +124,20 @@ mod tests {
         assert_eq!(parse(text, TableKind::Tsv, "list").unwrap()[0].name, "\"rock\" crab");
         let text = "name,definition\n\"crab, \"\"rock\"\"\",\"a crab\nof rocks\"\n";
         let labels = parse(text, TableKind::Csv, "list").unwrap();
-        assert_eq!((labels[0].name.as_str(), labels[0].definition.as_str()), ("crab, \"rock\"", "a crab\nof rocks"));
+        assert_eq!(
+            (labels[0].name.as_str(), labels[0].definition.as_str()),
+            ("crab, \"rock\"", "a crab\nof rocks")
+        );
     }
 
     #[test]
     fn says_where_a_file_is_wrong() {
         let error = |text: &str| parse(text, TableKind::Tsv, "list").unwrap_err().to_string();
         let missing = error("id\ttitle\nn1\tcat\n");
-        assert!(missing.contains("'list', line 1") && missing.contains("'name'"), "{missing}");
+        assert!(
+            missing.contains("'list', line 1") && missing.contains("'name'"),
+            "{missing}"
+        );
         let empty = error("id\tname\nn1\tcat\nn2\t\n");
         assert!(empty.contains("line 3"), "{empty}");
     }

@@ -142,7 +142,9 @@ impl Bank {
         let mut backdrop = Vec::new();
         let mut examples: BTreeMap<String, Vec<Vec<f32>>> = BTreeMap::new();
         for example in stored_examples(index, &space)? {
-            let Some(vector) = index.vector(space.id, example.item)? else { continue };
+            let Some(vector) = index.vector(space.id, example.item)? else {
+                continue;
+            };
             if example.is_backdrop() {
                 backdrop.push(vector);
             } else {

@@ -76,8 +76,9 @@ fn mean(vectors: &[&[f32]]) -> Vec<f32> {
 impl<'a> Surroundings<'a> {
     pub fn new(lessons: &'a [Lesson], backdrop: &'a [Vec<f32>]) -> Self {
         let all = lessons.iter().enumerate();
-        let all: Vec<_> =
-            all.flat_map(|(place, lesson)| lesson.examples.iter().map(move |example| (place, example.as_slice()))).collect();
+        let all: Vec<_> = all
+            .flat_map(|(place, lesson)| lesson.examples.iter().map(move |example| (place, example.as_slice())))
+            .collect();
         let step = all.len().div_ceil(MOST_EXAMPLES).max(1);
         Self {
             backdrop,
@@ -98,7 +99,9 @@ impl Prototype {
     /// Of each lesson, in their order.
     pub fn learn(lessons: &[Lesson], surroundings: &Surroundings<'_>) -> Vec<Self> {
         let lessons = lessons.iter().enumerate();
-        lessons.map(|(place, lesson)| Self::of(lesson, &surroundings.of(place, lesson))).collect()
+        lessons
+            .map(|(place, lesson)| Self::of(lesson, &surroundings.of(place, lesson)))
+            .collect()
     }
 
     fn of(lesson: &Lesson, others: &[&[f32]]) -> Self {
@@ -109,7 +112,13 @@ impl Prototype {
         } else {
             mean(others)
         };
-        let direction = unit(mean(&examples).iter().zip(&centre).map(|(near, centre)| near - centre).collect());
+        let direction = unit(
+            mean(&examples)
+                .iter()
+                .zip(&centre)
+                .map(|(near, centre)| near - centre)
+                .collect(),
+        );
         let (images, texts) = if others.len() < LEAST_IMAGES {
             (TYPICAL_IMAGES, TYPICAL_TEXTS)
         } else {
@@ -132,5 +141,78 @@ impl Prototype {
     pub fn feed(&self, hasher: &mut blake3::Hasher) {
         feed(hasher, &[self.kept, self.bias]);
         feed(hasher, &self.weights);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Images around one direction, each nearer to another one.
+    fn images() -> Vec<Vec<f32>> {
+        let image = |a: f32, b: f32, c: f32| unit(vec![1.0, a, b, c]);
+        let signs: &[f32] = &[-1.0, 1.0];
+        let all = signs
+            .iter()
+            .flat_map(|a| signs.iter().flat_map(move |b| signs.iter().map(move |c| (a, b, c))));
+        all.enumerate()
+            .map(|(i, (a, b, c))| image(a * 0.5, b * (0.3 + i as f32 * 0.01), c * 0.4))
+            .collect()
+    }
+
+    fn lesson(examples: usize) -> Lesson {
+        Lesson {
+            label: 0,
+            text: unit(vec![0.1, 1.0, 0.0, -3.0]),
+            examples: vec![unit(vec![1.0, 0.6, 0.6, 0.0]); examples],
+        }
+    }
+
+    #[test]
+    fn scores_of_images_spread_as_their_cosines_with_the_text_do() {
+        let images = images();
+        let lesson = [lesson(2)];
+        let surroundings = Surroundings::new(&lesson, &images);
+        let prototype = &Prototype::learn(&lesson, &surroundings)[0];
+        let all: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
+        let text = Spread::of(&all, &lesson[0].text);
+        // Of the prototype alone.
+        let share = 1.0 - prototype.kept;
+        let scores: Vec<f32> = images.iter().map(|image| prototype.score(image, 0.0) / share).collect();
+        let scores: Vec<&[f32]> = scores.chunks(1).collect();
+        let learned = Spread::of(&scores, &[1.0]);
+        assert!((learned.mean - text.mean).abs() < 1e-5, "{learned:?} {text:?}");
+        assert!(
+            (learned.deviation - text.deviation).abs() < 1e-5,
+            "{learned:?} {text:?}"
+        );
+    }
+
+    #[test]
+    fn an_example_lies_above_the_text_the_more_examples_there_are() {
+        let images = images();
+        let gain = |examples| {
+            let lesson = [lesson(examples)];
+            let prototype = Prototype::learn(&lesson, &Surroundings::new(&lesson, &images)).remove(0);
+            let image = &lesson[0].examples[0];
+            prototype.score(image, dot(image, &lesson[0].text)) - dot(image, &lesson[0].text)
+        };
+        assert!(gain(1) > 0.0 && gain(4) > gain(1), "{} {}", gain(1), gain(4));
+    }
+
+    #[test]
+    fn nothing_to_compare_with_is_no_trouble() {
+        let lesson = [lesson(1)];
+        let prototype = Prototype::learn(&lesson, &Surroundings::new(&lesson, &[])).remove(0);
+        assert!(prototype.score(&lesson[0].examples[0], 0.2).is_finite());
+    }
+
+    #[test]
+    fn other_labels_examples_are_surroundings_and_own_ones_are_not() {
+        let mut lessons = vec![lesson(3), lesson(2)];
+        lessons[1].examples[0] = vec![0.0, 0.0, 1.0, 0.0];
+        let backdrop = vec![lesson(1).examples.remove(0), vec![1.0, 0.0, 0.0, 0.0]];
+        let surroundings = Surroundings::new(&lessons, &backdrop);
+        assert_eq!(surroundings.of(0, &lessons[0]).len(), 1 + 2);
     }
 }

@@ -1,7 +1,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use clap::Args;
 
 use super::open_to_change;
@@ -36,7 +36,7 @@ impl ForgetArgs {
         writeln!(out, "{bank}: {label}: {} examples forgotten", outcome.forgotten)?;
         for picture in &outcome.missing {
             let picture = plain_path(picture);
-            complain(&anyhow!(
+            complain(&format!(
                 "'{picture}' is no example of {label}; `clipdex label show {bank} '{label}'` lists them"
             ));
         }

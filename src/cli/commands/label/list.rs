@@ -34,7 +34,10 @@ impl ListArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         let library = global.open()?;
         let banks = Bank::all(&library)?;
-        let rows: Vec<BankRow> = banks.iter().map(|bank| BankRow::new(bank, &library)).collect::<Result<_>>()?;
+        let rows: Vec<BankRow> = banks
+            .iter()
+            .map(|bank| BankRow::new(bank, &library))
+            .collect::<Result<_>>()?;
         if self.json {
             write_json(out, &rows)?;
         } else {

@@ -102,7 +102,12 @@ impl LabelRow {
         } = &self.label;
         writeln!(out, "{}", plain(name))?;
         let (synonyms, parents) = (synonyms.join(", "), parents.join(", "));
-        let fields = [("id", id), ("synonyms", &synonyms), ("definition", definition), ("parents", &parents)];
+        let fields = [
+            ("id", id),
+            ("synonyms", &synonyms),
+            ("definition", definition),
+            ("parents", &parents),
+        ];
         for (title, text) in fields.into_iter().filter(|(_, text)| !text.is_empty()) {
             writeln!(out, "  {title:<11} {}", plain(text))?;
         }

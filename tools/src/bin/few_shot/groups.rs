@@ -37,7 +37,12 @@ impl Groups {
         let nouns: HashMap<&str, &Label> = nouns.iter().map(|noun| (noun.id.as_str(), noun)).collect();
         let labels: Vec<Label> = classes
             .iter()
-            .map(|id| nouns.get(id).map(|noun| Label::clone(noun)).with_context(|| format!("no synset {id}")))
+            .map(|id| {
+                nouns
+                    .get(id)
+                    .map(|noun| Label::clone(noun))
+                    .with_context(|| format!("no synset {id}"))
+            })
             .collect::<Result<_>>()?;
         let texts = embed_labels(&labels, &Recipe::default(), model.text_encoder()?.as_ref())?;
         let mut groups: Vec<Class> = labels
@@ -72,8 +77,11 @@ impl Groups {
     }
 
     pub fn describe(&self) {
-        let counts: Vec<_> =
-            self.classes.iter().map(|class| format!("{} {}", class.name, class.photos.len())).collect();
+        let counts: Vec<_> = self
+            .classes
+            .iter()
+            .map(|class| format!("{} {}", class.name, class.photos.len()))
+            .collect();
         println!("{}", counts.join(", "));
     }
 
@@ -104,7 +112,11 @@ fn ancestors<'a>(nouns: &HashMap<&'a str, &'a Label>, synset: &'a str) -> HashSe
     let mut above = HashSet::from([synset]);
     let mut open = vec![synset];
     while let Some(noun) = open.pop().and_then(|id| nouns.get(id)) {
-        let new = noun.parents.iter().map(String::as_str).filter(|parent| above.insert(parent));
+        let new = noun
+            .parents
+            .iter()
+            .map(String::as_str)
+            .filter(|parent| above.insert(parent));
         open.extend(new);
     }
     above

@@ -39,9 +39,28 @@ struct Args {
 
 /// Classes of about equal breadth that are no kinds of one another.
 const CLASSES: [&str; 22] = [
-    "n02092468", "n02103406", "n02098550", "n02000954", "n01524359", "n01674464", "n01726692", "n02512053", "n02159955",
-    "n01769347", "n02469914", "n03051540", "n03405725", "n03800933", "n04576211", "n03125870", "n02913152", "n03563967",
-    "n07555863", "n07705711", "n04531098", "n03294048",
+    "n02092468",
+    "n02103406",
+    "n02098550",
+    "n02000954",
+    "n01524359",
+    "n01674464",
+    "n01726692",
+    "n02512053",
+    "n02159955",
+    "n01769347",
+    "n02469914",
+    "n03051540",
+    "n03405725",
+    "n03800933",
+    "n04576211",
+    "n03125870",
+    "n02913152",
+    "n03563967",
+    "n07555863",
+    "n07705711",
+    "n04531098",
+    "n03294048",
 ];
 
 const SHOTS: [usize; 5] = [1, 2, 4, 8, 16];
@@ -56,7 +75,11 @@ fn main() -> Result<()> {
         args.classes.iter().map(String::as_str).collect()
     };
     let groups = Groups::read(&args.dir, &model, &nouns, &classes)?;
-    println!("{} photographs, {} of them in classes:", groups.photos(), groups.in_classes());
+    println!(
+        "{} photographs, {} of them in classes:",
+        groups.photos(),
+        groups.in_classes()
+    );
     groups.describe();
     println!();
     println!("examples  classes  zero-shot        prototype        tip-adapter      one class taught alone");

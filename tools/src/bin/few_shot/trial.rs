@@ -45,7 +45,14 @@ pub struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     /// Draws `tests` photographs and then `shots` examples of each of `classes`. The backdrop is all other photographs.
-    pub fn draw(groups: &'a Groups, classes: &[usize], shots: usize, tests: usize, seed: u64, no_backdrop: bool) -> Self {
+    pub fn draw(
+        groups: &'a Groups,
+        classes: &[usize],
+        shots: usize,
+        tests: usize,
+        seed: u64,
+        no_backdrop: bool,
+    ) -> Self {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let mut trial = Self {
             groups,
@@ -61,7 +68,9 @@ impl<'a> Trial<'a> {
             random.shuffle(&mut photos);
             let (tested, rest) = photos.split_at(tests);
             let examples = &rest[..shots];
-            trial.tests.extend(tested.iter().map(|photo| (place, groups.vectors[*photo].as_slice())));
+            trial
+                .tests
+                .extend(tested.iter().map(|photo| (place, groups.vectors[*photo].as_slice())));
             trial.texts.push(&class.text);
             trial.lessons.push(Lesson {
                 label: place as u64,
@@ -71,7 +80,11 @@ impl<'a> Trial<'a> {
             used.extend(tested.iter().chain(examples).copied());
         }
         if !no_backdrop {
-            let others = groups.vectors.iter().enumerate().filter(|(photo, _)| !used.contains(photo));
+            let others = groups
+                .vectors
+                .iter()
+                .enumerate()
+                .filter(|(photo, _)| !used.contains(photo));
             trial.backdrop = others.map(|(_, vector)| vector.clone()).collect();
         }
         trial
