@@ -6,6 +6,9 @@ use super::recognition::Recognition;
 use super::{Background, LabelError, Logits, Prediction, Taught};
 use crate::encoder::Identity;
 
+/// Vectors that are compared with all labels together: their products are kept until all are made.
+const TOGETHER: usize = 16;
+
 /// The vectors of labels.
 pub enum LabelVectors {
     /// Those of a bank, as they are stored.
@@ -41,15 +44,16 @@ impl LabelVectors {
         }
     }
 
-    fn dot(&self, image: &[f32]) -> Result<Vec<f32>, LabelError> {
-        let products = match self {
-            Self::Stored(rows) if rows.dim() == image.len() => Some(rows.dot(image)?),
-            Self::Stored(_) => None,
-            Self::Given(vectors) => vectors.dot(image),
-        };
-        products.ok_or(LabelError::Dimension {
-            labels: self.dim(),
-            image: image.len(),
+    /// The cosines of each of several unit vectors with every label.
+    fn dot_many(&self, vectors: &[impl AsRef<[f32]> + Sync]) -> Result<Vec<Vec<f32>>, LabelError> {
+        let mut lengths = vectors.iter().map(|vector| vector.as_ref().len());
+        if let Some(image) = lengths.find(|length| *length != self.dim()) {
+            let labels = self.dim();
+            return Err(LabelError::Dimension { labels, image });
+        }
+        Ok(match self {
+            Self::Stored(rows) => rows.dot_many(vectors)?,
+            Self::Given(given) => vectors.iter().filter_map(|vector| given.dot(vector.as_ref())).collect(),
         })
     }
 }
@@ -92,11 +96,27 @@ impl ZeroShot {
         self
     }
 
-    /// The same labels, with which "none of these" competes.
-    #[must_use]
-    pub fn with_background(mut self, background: Background) -> Self {
+    /// The same labels, with which "none of these" competes: as far as it says what none of them says. To be called when
+    /// it is settled which labels take part.
+    ///
+    /// # Errors
+    /// The background's vectors have another length than the labels' have.
+    pub fn with_background(mut self, background: Background) -> Result<Self, LabelError> {
+        let background = background.apart_from(|kinds| self.nearest(kinds))?;
         self.background = Some(background);
-        self
+        Ok(self)
+    }
+
+    /// The cosine of each vector with the label that is nearest to it.
+    fn nearest(&self, vectors: &[Vec<f32>]) -> Result<Vec<f32>, LabelError> {
+        let mut nearest = Vec::with_capacity(vectors.len());
+        for vectors in vectors.chunks(TOGETHER) {
+            for mut cosines in self.labels.dot_many(vectors)? {
+                self.leave_out(&mut cosines);
+                nearest.push(cosines.into_iter().fold(-1.0, f32::max));
+            }
+        }
+        Ok(nearest)
     }
 
     /// The labels in these places alone, as if the bank had no others.
@@ -127,7 +147,7 @@ impl ZeroShot {
     /// # Errors
     /// The image's vector has another length than the labels' have.
     pub fn cosines(&self, image: &[f32]) -> Result<Vec<f32>, LabelError> {
-        let mut cosines = self.labels.dot(image)?;
+        let mut cosines = self.labels.dot_many(&[image])?.pop().unwrap_or_default();
         self.taught.adjust(image, self.labels.ids(), &mut cosines);
         Ok(cosines)
     }
@@ -138,15 +158,19 @@ impl ZeroShot {
     /// The image's vector has another length than the labels' have.
     pub fn recognise(&self, image: &[f32]) -> Result<Recognition<'_>, LabelError> {
         let mut cosines = self.cosines(image)?;
-        if let Some(admitted) = &self.admitted {
-            for (cosine, admitted) in cosines.iter_mut().zip(admitted) {
-                if !admitted {
-                    *cosine = f32::NEG_INFINITY;
-                }
-            }
-        }
+        self.leave_out(&mut cosines);
         let background = self.background.as_ref().map(|background| background.cosine(image));
         Ok(Recognition::new(self.labels.ids(), cosines, background, self.logits()))
+    }
+
+    /// Makes labels that take no part impossible.
+    fn leave_out(&self, cosines: &mut [f32]) {
+        let admitted = self.admitted.iter().flatten();
+        for (cosine, admitted) in cosines.iter_mut().zip(admitted) {
+            if !admitted {
+                *cosine = f32::NEG_INFINITY;
+            }
+        }
     }
 
     /// The `k` likeliest labels of a unit image vector, likeliest first, ties by item.
@@ -212,7 +236,7 @@ mod tests {
     #[test]
     fn none_of_these_is_a_class_of_its_own() {
         let background = Background::of_vectors(vec![vec![0.0, 1.0], vec![0.8, 0.6]]);
-        let bank = bank().with_background(background);
+        let bank = bank().with_background(background).unwrap();
         let seen = bank.recognise(&[1.0, 0.0]).unwrap();
         let total: f32 = seen.best(4).iter().map(|p| p.probability).sum();
         assert!((total + seen.none().unwrap().probability - 1.0).abs() < 1e-6);

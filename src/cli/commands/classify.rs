@@ -33,7 +33,7 @@ pub(in crate::cli) struct ClassifyArgs {
     #[arg(long, value_name = "P", default_value_t = 0.0, hide_default_value = true, value_parser = probability)]
     min_prob: f32,
 
-    /// Let "none of these" compete: sentences that are true of any photograph
+    /// Let "none of these" compete: sentences that are true of any photograph, and of things that the bank does not name
     #[arg(long)]
     none: bool,
 
@@ -134,7 +134,7 @@ impl ClassifyArgs {
             zero_shot = zero_shot.among(&taxonomy.labels_below(taxonomy.find(under)?));
         }
         if self.none {
-            zero_shot = zero_shot.with_background(Background::embed(model.text_encoder()?.as_ref())?);
+            zero_shot = zero_shot.with_background(Background::embed(model.text_encoder()?.as_ref())?)?;
         }
         Ok(zero_shot)
     }

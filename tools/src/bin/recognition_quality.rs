@@ -148,7 +148,7 @@ impl Bench {
         for bank in banks {
             let places = self.taxonomy.labels_below(self.taxonomy.find(bank)?);
             let inside: HashSet<usize> = places.iter().map(|place| *place as usize).collect();
-            let zero_shot = self.zero_shot().among(&places).with_background(background.clone());
+            let zero_shot = self.zero_shot().among(&places).with_background(background.clone())?;
             let [mut in_bank, mut refused, mut outside, mut accepted] = [0, 0, 0, 0];
             for (vector, label) in &self.photos {
                 let none = zero_shot.recognise(vector)?.none_wins();
