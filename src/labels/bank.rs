@@ -154,9 +154,10 @@ impl Bank {
         Ok(labels.iter().map(|label| prompts.of(label)).collect())
     }
 
-    /// Loads the bank's vectors for recognition by the encoder that made them.
+    /// Loads the bank's vectors for recognition by the encoder that made them, with what examples taught it.
     pub fn zero_shot(&self, library: &Library, encoder: &Identity) -> Result<ZeroShot, LabelError> {
-        Ok(ZeroShot::new(library.index().vectors(self.space.id)?, encoder))
+        let vectors = library.index().vectors(self.space.id)?;
+        Ok(ZeroShot::new(vectors, encoder).with_taught(self.taught(library)?))
     }
 }
 

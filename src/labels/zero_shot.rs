@@ -2,7 +2,7 @@
 
 use clipdex_index::{ItemId, VectorSet};
 
-use super::LabelError;
+use super::{LabelError, Taught};
 use crate::encoder::{Family, Identity};
 
 /// One label's chance for one image.
@@ -20,13 +20,24 @@ pub struct Prediction {
 pub struct ZeroShot {
     labels: VectorSet,
     encoder: Identity,
+    taught: Taught,
 }
 
 impl ZeroShot {
     /// Over the vectors of one bank, and the encoder that made them.
     pub fn new(labels: VectorSet, encoder: &Identity) -> Self {
-        let encoder = encoder.clone();
-        Self { labels, encoder }
+        Self {
+            labels,
+            encoder: encoder.clone(),
+            taught: Taught::default(),
+        }
+    }
+
+    /// The same labels, with what examples taught of them.
+    #[must_use]
+    pub fn with_taught(mut self, taught: Taught) -> Self {
+        self.taught = taught;
+        self
     }
 
     /// The `k` likeliest labels of a unit image vector, likeliest first, ties by item.
@@ -34,10 +45,11 @@ impl ZeroShot {
     /// # Errors
     /// The image's vector has another length than the labels' have.
     pub fn classify(&self, image: &[f32], k: usize) -> Result<Vec<Prediction>, LabelError> {
-        let cosines = self.labels.dot(image).ok_or(LabelError::Dimension {
+        let mut cosines = self.labels.dot(image).ok_or(LabelError::Dimension {
             labels: self.labels.dim,
             image: image.len(),
         })?;
+        self.taught.adjust(image, &self.labels.ids, &mut cosines);
         let Identity {
             family,
             logit_scale,
