@@ -160,10 +160,10 @@ impl Bank {
         Ok(labels.iter().map(|label| prompts.of(label)).collect())
     }
 
-    /// Loads the bank's vectors, and what its examples taught it, for recognition by the encoder that made them.
+    /// Loads the bank's vectors for recognition by the encoder that made them, with what examples taught it.
     pub fn zero_shot(&self, library: &Library, encoder: &Identity) -> Result<ZeroShot, LabelError> {
         let rows = library.index().rows(self.space.id)?;
-        Ok(ZeroShot::new(rows, encoder).with_taught(self.taught(library, encoder)?))
+        Ok(ZeroShot::new(rows, encoder).with_taught(self.taught(library)?))
     }
 }
 

@@ -118,7 +118,9 @@ pub enum LabelError {
         image: usize,
     },
     /// Labels are each other's ancestors.
-    #[error("the labels {0} are kinds of one another; take one out of the other's parents in the label file, and add it again")]
+    #[error(
+        "the labels {0} are kinds of one another; take one out of the other's parents in the label file, and add it again"
+    )]
     Cycle(String),
     /// A label has more ancestors than can be kept.
     #[error("the label '{label}' has more than {most} ancestors; check the parents in its label file")]

@@ -101,15 +101,15 @@ impl Taxonomy {
     pub fn answer(&self, sums: &[f64], confidence: f64) -> Option<Answer> {
         let sum = |id: NodeId| sums.get(id as usize).copied().unwrap_or_default();
         let reaches = |id: NodeId| sum(id) >= confidence - ROUNDING;
-        let (id, _) = (0..).zip(&self.nodes).fold(None, |best: Option<(NodeId, &Node)>, (id, node)| {
-            if node.below == 0 || !reaches(id) || node.children.iter().any(|child| reaches(*child)) {
-                return best;
-            }
-            let better = best.is_none_or(|(other, best)| {
-                (node.below, -sum(id)) < (best.below, -sum(other))
-            });
-            if better { Some((id, node)) } else { best }
-        })?;
+        let (id, _) = (0..)
+            .zip(&self.nodes)
+            .fold(None, |best: Option<(NodeId, &Node)>, (id, node)| {
+                if node.below == 0 || !reaches(id) || node.children.iter().any(|child| reaches(*child)) {
+                    return best;
+                }
+                let better = best.is_none_or(|(other, best)| (node.below, -sum(id)) < (best.below, -sum(other)));
+                if better { Some((id, node)) } else { best }
+            })?;
         Some(Answer {
             path: self.path(id).into_iter().map(|id| (id, sum(id))).collect(),
         })

@@ -76,7 +76,8 @@ impl BankWriter<'_> {
             batch.upsert(&space, &example, vector, &record.encode()?)?;
         }
         batch.commit()?;
-        Backdrop::plan(self.writer.library(), &space)?.commit(self.writer, &space)?;
+        let backdrop = Backdrop::plan(self.writer.library(), self.writer.model(), &space)?;
+        backdrop.commit(self.writer, &space)?;
         let stored = stored_examples(self.writer.library().index(), &space)?;
         Ok(TeachOutcome {
             label: key.to_owned(),

@@ -39,13 +39,19 @@ pub enum TagError {
     },
     /// The labels cannot be used.
     #[error(transparent)]
-    Label(#[from] LabelError),
+    Label(Box<LabelError>),
     /// The library cannot be read or written.
     #[error(transparent)]
     Library(#[from] LibraryError),
     /// Photographs and labels do not fit together.
     #[error("comparing photographs with labels: {0}")]
     Kernel(#[from] KernelError),
+}
+
+impl From<LabelError> for TagError {
+    fn from(error: LabelError) -> Self {
+        Self::Label(Box::new(error))
+    }
 }
 
 impl From<clipdex_index::IndexError> for TagError {

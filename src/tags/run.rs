@@ -76,7 +76,7 @@ pub fn tag(
         return Err(LibraryError::NoPhotos(library.dir().to_path_buf()).into());
     }
     let labels = index.rows(bank.space().id)?;
-    let taught = bank.taught(&library, writer.model().identity())?;
+    let taught = bank.taught(&library)?;
     let logits = Logits::new(writer.model().identity(), options.temperature);
     let made_of = |through| made_of(&labels, through, &taught, options.temperature);
     let (space, record) = open(writer, bank, labels.ids().last().copied(), &made_of, options)?;

@@ -3,9 +3,11 @@
 use std::cell::Cell;
 use std::path::Path;
 
+use clipdex_index::ItemId;
+
 use super::*;
 use crate::encoder::kernels::testing::noise;
-use crate::labels::{AddProgress, Bank, BankWriter, LabelSource, RecipeChange};
+use crate::labels::{AddProgress, Bank, BankWriter, LabelSource, Prediction, RecipeChange};
 use crate::library::LibraryWriter;
 
 /// More photographs than are committed together.
@@ -71,22 +73,12 @@ fn run(writer: &mut LibraryWriter, stop: usize) -> [usize; 3] {
     [outcome.compared, outcome.extended, outcome.unchanged]
 }
 
-/// Of every photograph the likeliest labels with their cosines and probabilities.
-fn all(writer: &LibraryWriter) -> Vec<(u64, Vec<(u64, f32, f32)>)> {
+fn all(writer: &LibraryWriter) -> Vec<(ItemId, Vec<Prediction>)> {
     let bank = Bank::open(writer.library(), "things").unwrap();
-    let stored = StoredTags::open(writer.library(), bank, writer.model().identity())
-        .unwrap()
-        .unwrap();
-    let photos = stored.photos(writer.library()).unwrap().map(|found| {
-        let (photo, tags) = found.unwrap();
-        (
-            photo,
-            tags.iter()
-                .map(|tag| (tag.label, tag.cosine, tag.probability))
-                .collect(),
-        )
-    });
-    photos.collect()
+    let encoder = writer.model().identity();
+    let stored = StoredTags::open(writer.library(), bank, encoder).unwrap().unwrap();
+    let photos = stored.photos(writer.library()).unwrap();
+    photos.map(Result::unwrap).collect()
 }
 
 #[test]
@@ -115,10 +107,8 @@ fn a_run_goes_on_where_the_last_one_ended_whatever_labels_came_between() {
     for ((photo, resumed), (same, whole)) in resumed.iter().zip(&whole) {
         assert_eq!(photo, same);
         for (a, b) in resumed.iter().zip(whole) {
-            assert!(
-                a.0 == b.0 && a.1 == b.1 && (a.2 - b.2).abs() < 1e-5,
-                "photograph {photo}: {a:?} {b:?}"
-            );
+            assert_eq!((a.label, a.cosine), (b.label, b.cosine), "photograph {photo}");
+            assert!((a.probability - b.probability).abs() < 1e-5, "photograph {photo}");
         }
     }
 }

@@ -41,7 +41,13 @@ pub(in crate::cli) struct TagArgs {
     export: Option<ExportFormat>,
 
     /// Where --export writes: a directory for xmp, a file for the others [default: standard output]
-    #[arg(short, long, value_name = "DIR|FILE", requires = "export", required_if_eq("export", "xmp"))]
+    #[arg(
+        short,
+        long,
+        value_name = "DIR|FILE",
+        requires = "export",
+        required_if_eq("export", "xmp")
+    )]
     out: Option<PathBuf>,
 
     /// Write over sidecars that are not of clipdex's making

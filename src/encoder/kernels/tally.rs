@@ -56,13 +56,7 @@ impl PowerSum {
 impl Kernels {
     /// Adds `scores` to `powers`, and calls `found` with the place and value of each score above `bound`, which is what
     /// `found` returned last.
-    pub(crate) fn tally(
-        self,
-        scores: &[f32],
-        powers: &mut PowerSum,
-        bound: f32,
-        found: impl FnMut(usize, f32) -> f32,
-    ) {
+    pub(crate) fn tally(self, scores: &[f32], powers: &mut PowerSum, bound: f32, found: impl FnMut(usize, f32) -> f32) {
         self.run(
             Precision::F32,
             Tally {

@@ -3,6 +3,7 @@
 //! seen to be near to an example or not.
 
 mod backdrop;
+mod builtin;
 mod read;
 mod reembed;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clipdex_index::{Item, RootId, Space};
 
 use super::read::embed_example;
-use super::{ExampleRecord, Hash};
+use super::{ExampleRecord, Hash, builtin};
 use crate::encoder::ImageEncoder;
 use crate::labels::{AddProgress, LabelError};
 use crate::library::{EXAMPLES, Library, LibraryError, ModelChange, Record, bytes_to_path};
@@ -95,6 +95,14 @@ impl Source {
         })
     }
 
+    fn encoder(&mut self, change: &ModelChange) -> Result<&dyn ImageEncoder, LabelError> {
+        let encoder = match self.encoder.take() {
+            Some(encoder) => encoder,
+            None => change.model().image_encoder()?,
+        };
+        Ok(&**self.encoder.insert(encoder))
+    }
+
     fn vector(&mut self, change: &ModelChange, item: &Item) -> Result<Found, LabelError> {
         let record = ExampleRecord::decode(&item.payload)?;
         let hash: Hash = *item.key.last_chunk().ok_or(LibraryError::Record(ExampleRecord::WHAT))?;
@@ -106,20 +114,18 @@ impl Source {
             return Ok(Found::Vector(vector));
         }
         if record.label.is_empty() {
-            return Ok(Found::Nothing { path: None });
+            let builtin = builtin::embed(self.encoder(change)?, &hash)?;
+            return Ok(builtin.map_or(Found::Nothing { path: None }, Found::Vector));
         }
         let path = bytes_to_path(&record.path)?;
         let mut files = vec![path.clone()];
         if let Some(photo) = index.id_of_key(images.old.id, &hash)? {
             files.extend(self.library.files_of(&self.roots, &images.old, photo)?);
         }
-        let encoder = match &mut self.encoder {
-            Some(encoder) => encoder,
-            closed => closed.insert(change.model().image_encoder()?),
-        };
+        let encoder = self.encoder(change)?;
         for file in files {
             // One that cannot be read has become another, or is gone, all the same.
-            if let Ok(example) = embed_example(encoder.as_ref(), &file)
+            if let Ok(example) = embed_example(encoder, &file)
                 && example.hash == hash
             {
                 return Ok(Found::Vector(example.vector));

@@ -1,5 +1,6 @@
 //! How example pictures change what an image is recognised as.
 
+mod gap;
 mod prototype;
 mod tip_adapter;
 
@@ -7,21 +8,23 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use clipdex_index::ItemId;
+use clipdex_index::{Index, ItemId, Space};
 use serde::{Deserialize, Serialize};
 
 use super::examples::{ExamplesRecord, space_name, stored_examples};
 use super::{Bank, LabelError};
-use crate::encoder::Identity;
 use crate::library::{Library, Record};
-use prototype::{Prototype, Surroundings};
+use gap::Gap;
+use prototype::Prototype;
 use tip_adapter::Cache;
+
+/// Labels of a bank whose texts are looked at to see how texts lie to images.
+const TEXTS: u64 = 256;
 
 /// How examples teach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Method {
-    /// The mean of the examples' vectors beside the text's, the more the more examples there are (Snell et al., NeurIPS
-    /// 2017, in the space of a model that knows texts).
+    /// The mean of the examples mixed with the text, the more of it the more examples there are.
     #[default]
     Prototype,
     /// Tip-Adapter without training (Zhang et al., ECCV 2022): every example that the image is near to adds to its label.
@@ -75,21 +78,23 @@ enum Scorer {
 }
 
 impl Taught {
-    /// Learns from examples. `backdrop` is unit vectors of images that show anything at all, as many as there are: how near
-    /// they lie to texts and to examples says what a cosine with an example means. `scale` is the model's logit scale.
-    pub fn new(method: Method, scale: f32, lessons: &[Lesson], backdrop: &[Vec<f32>]) -> Self {
-        let mut labels: Vec<_> = match method {
-            Method::Prototype => {
-                let surroundings = Surroundings::new(lessons, backdrop);
-                let prototypes = Prototype::learn(lessons, &surroundings);
-                let scorers = prototypes.into_iter().map(Scorer::Prototype);
-                lessons.iter().map(|lesson| lesson.label).zip(scorers).collect()
-            }
-            Method::TipAdapter => {
-                let cache = |lesson: &Lesson| (lesson.label, Scorer::Cache(Cache::new(lesson, scale)));
-                lessons.iter().map(cache).collect()
-            }
+    /// Learns from examples. How images lie to one another and to texts is seen from `backdrop`, images that show anything
+    /// at all, together with an example of each label, and from `texts`, the vectors of any labels of the bank, together
+    /// with those that are taught; both may be empty.
+    pub fn new(method: Method, lessons: &[Lesson], backdrop: &[Vec<f32>], texts: &[Vec<f32>]) -> Self {
+        let examples = lessons.iter().filter_map(|lesson| lesson.examples.first());
+        let images: Vec<&[f32]> = backdrop.iter().chain(examples).map(Vec::as_slice).collect();
+        let texts: Vec<&[f32]> = texts
+            .iter()
+            .chain(lessons.iter().map(|lesson| &lesson.text))
+            .map(Vec::as_slice)
+            .collect();
+        let gap = Gap::measure(&images, &texts);
+        let scorer = |lesson: &Lesson| match method {
+            Method::Prototype => Scorer::Prototype(Prototype::new(lesson, &gap)),
+            Method::TipAdapter => Scorer::Cache(Cache::new(lesson, &gap)),
         };
+        let mut labels: Vec<_> = lessons.iter().map(|lesson| (lesson.label, scorer(lesson))).collect();
         labels.sort_unstable_by_key(|(label, _)| *label);
         Self { labels }
     }
@@ -133,7 +138,7 @@ impl Bank {
     ///
     /// # Errors
     /// The library cannot be read.
-    pub fn taught(&self, library: &Library, encoder: &Identity) -> Result<Taught, LabelError> {
+    pub fn taught(&self, library: &Library) -> Result<Taught, LabelError> {
         let index = library.index();
         let Some(space) = index.space(&space_name(self.name()))? else {
             return Ok(Taught::default());
@@ -159,8 +164,34 @@ impl Bank {
                 lessons.push(Lesson { label, text, examples });
             }
         }
-        Ok(Taught::new(method, encoder.logit_scale, &lessons, &backdrop))
+        if lessons.is_empty() {
+            return Ok(Taught::default());
+        }
+        let texts = some_vectors(index, self.space())?;
+        Ok(Taught::new(method, &lessons, &backdrop, &texts))
     }
+}
+
+/// Vectors of items all over a space, of which it has as many as it is asked for, or fewer.
+fn some_vectors(index: &Index, space: &Space) -> Result<Vec<Vec<f32>>, LabelError> {
+    let count = index.count(space.id)?;
+    let wanted = count.min(TEXTS);
+    let mut vectors = Vec::new();
+    for place in 0..wanted {
+        // An item that was deleted is missed: others are as good.
+        vectors.extend(index.vector(space.id, place * count / wanted)?);
+    }
+    Ok(vectors)
+}
+
+/// Of no vectors there is none.
+fn mean(vectors: &[&[f32]]) -> Vec<f32> {
+    let mut sum = vec![0.0; vectors.first().map_or(0, |vector| vector.len())];
+    for vector in vectors {
+        sum.iter_mut().zip(*vector).for_each(|(sum, value)| *sum += value);
+    }
+    sum.iter_mut().for_each(|sum| *sum /= vectors.len() as f32);
+    sum
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {

@@ -173,7 +173,7 @@ fn time_recognition(dir: &Path, list: &str, photos: usize) -> Result<()> {
     for photo in 0..photos.min(images.len()) {
         let vector: Vec<f32> = images.row(photo).iter().map(|value| value.to_f32()).collect();
         let started = Instant::now();
-        let found = pool.install(|| zero_shot.recognise(&vector).map(|seen| seen.best(5)))?;
+        let found = pool.install(|| -> Result<_> { Ok(zero_shot.recognise(&vector)?.best(5)) })?;
         times.push(started.elapsed().as_secs_f64() * 1e3);
         anyhow::ensure!(found.len() == 5, "fewer labels than five");
     }

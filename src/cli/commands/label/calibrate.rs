@@ -105,13 +105,20 @@ impl CalibrateArgs {
             self.bank
         )?;
         writeln!(out, "{:<28}{:>8}{:>8}", "", "before", "after")?;
-        let rows: [(&str, fn(&Quality) -> f64); 3] = [
-            ("top-1 accuracy", |quality| quality.accuracy),
-            ("negative log-likelihood", |quality| quality.negative_log_likelihood),
-            ("expected calibration error", |quality| quality.calibration_error),
+        let measures = |quality: &Quality| {
+            [
+                quality.accuracy,
+                quality.negative_log_likelihood,
+                quality.calibration_error,
+            ]
+        };
+        let names = [
+            "top-1 accuracy",
+            "negative log-likelihood",
+            "expected calibration error",
         ];
-        for (name, value) in rows {
-            writeln!(out, "  {name:<26}{:>8.3}{:>8.3}", value(before), value(after))?;
+        for ((name, before), after) in names.into_iter().zip(measures(before)).zip(measures(after)) {
+            writeln!(out, "  {name:<26}{before:>8.3}{after:>8.3}")?;
         }
         Ok(())
     }

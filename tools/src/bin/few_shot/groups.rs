@@ -14,7 +14,6 @@ use rayon::prelude::*;
 pub struct Groups {
     pub vectors: Vec<Vec<f32>>,
     pub classes: Vec<Class>,
-    pub scale: f32,
 }
 
 pub struct Class {
@@ -60,11 +59,9 @@ impl Groups {
                 groups[class].photos.push(place);
             }
         }
-        let scale = model.identity().logit_scale;
         Ok(Self {
             vectors,
             classes: groups,
-            scale,
         })
     }
 

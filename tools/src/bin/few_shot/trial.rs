@@ -34,10 +34,8 @@ impl fmt::Display for Score {
 }
 
 pub struct Trial<'a> {
-    groups: &'a Groups,
-    /// Of each class its place as an item.
+    /// Of each class, which has its place as an item.
     lessons: Vec<Lesson>,
-    texts: Vec<&'a [f32]>,
     /// Photographs, each with the place of its class.
     tests: Vec<(usize, &'a [f32])>,
     backdrop: Vec<Vec<f32>>,
@@ -55,9 +53,7 @@ impl<'a> Trial<'a> {
     ) -> Self {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let mut trial = Self {
-            groups,
             lessons: Vec::new(),
-            texts: Vec::new(),
             tests: Vec::new(),
             backdrop: Vec::new(),
         };
@@ -71,7 +67,6 @@ impl<'a> Trial<'a> {
             trial
                 .tests
                 .extend(tested.iter().map(|photo| (place, groups.vectors[*photo].as_slice())));
-            trial.texts.push(&class.text);
             trial.lessons.push(Lesson {
                 label: place as u64,
                 text: class.text.clone(),
@@ -95,21 +90,26 @@ impl<'a> Trial<'a> {
     }
 
     pub fn taught(&self, method: Method) -> f64 {
-        self.accuracy(&Taught::new(method, self.groups.scale, &self.lessons, &self.backdrop))
+        self.accuracy(&Taught::new(method, &self.lessons, &self.backdrop, &self.texts()))
     }
 
     /// Prototypes, where one class has examples and the others have none; the mean over the classes.
     pub fn taught_alone(&self) -> f64 {
+        let texts = self.texts();
         let lessons = self.lessons.chunks(1);
-        let taught = lessons.map(|one| Taught::new(Method::Prototype, self.groups.scale, one, &self.backdrop));
+        let taught = lessons.map(|one| Taught::new(Method::Prototype, one, &self.backdrop, &texts));
         let accuracies: Vec<f64> = taught.map(|taught| self.accuracy(&taught)).collect();
         accuracies.iter().sum::<f64>() / accuracies.len() as f64
     }
 
+    fn texts(&self) -> Vec<Vec<f32>> {
+        self.lessons.iter().map(|lesson| lesson.text.clone()).collect()
+    }
+
     fn accuracy(&self, taught: &Taught) -> f64 {
-        let items: Vec<u64> = (0..self.texts.len() as u64).collect();
+        let items: Vec<u64> = self.lessons.iter().map(|lesson| lesson.label).collect();
         let right = self.tests.iter().filter(|(class, image)| {
-            let mut cosines: Vec<f32> = self.texts.iter().map(|text| dot(text, image)).collect();
+            let mut cosines: Vec<f32> = self.lessons.iter().map(|lesson| dot(&lesson.text, image)).collect();
             taught.adjust(image, &items, &mut cosines);
             let best = cosines.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
             best.is_some_and(|(best, _)| best == *class)
