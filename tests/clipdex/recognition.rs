@@ -209,10 +209,7 @@ fn a_bank_is_calibrated_on_labelled_photographs() {
     assert_eq!(fitted["photos"], 18);
     let of = |when: &str, what: &str| fitted[when][what].as_f64().unwrap();
     assert_eq!(of("before", "accuracy"), of("after", "accuracy"));
-    assert!(
-        of("after", "negative_log_likelihood") < of("before", "negative_log_likelihood"),
-        "{fitted}"
-    );
+    assert!((0.0..0.5).contains(&of("after", "calibration_error")), "{fitted}");
 
     // What was found goes for the bank from now on, unless another temperature is asked for.
     let dress = labelled.join("dress/dress-1.jpg");
