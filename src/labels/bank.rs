@@ -97,6 +97,12 @@ impl Bank {
         Ok(stored.map(|(_, record)| record.label).collect())
     }
 
+    /// The labels with their items, in the order in which they were added.
+    pub fn items(&self, library: &Library) -> Result<Vec<(ItemId, Label)>, LabelError> {
+        let stored = stored_labels(library.index(), &self.space)?.into_iter();
+        Ok(stored.map(|(item, record)| (item, record.label)).collect())
+    }
+
     /// One label.
     pub fn label(&self, library: &Library, item: ItemId) -> Result<Option<Label>, LabelError> {
         let Some(item) = library.index().item(self.space.id, item)? else {
@@ -156,8 +162,8 @@ impl Bank {
 
     /// Loads the bank's vectors for recognition by the encoder that made them, with what examples taught it.
     pub fn zero_shot(&self, library: &Library, encoder: &Identity) -> Result<ZeroShot, LabelError> {
-        let vectors = library.index().vectors(self.space.id)?;
-        Ok(ZeroShot::new(vectors, encoder).with_taught(self.taught(library)?))
+        let rows = library.index().rows(self.space.id)?;
+        Ok(ZeroShot::new(rows, encoder).with_taught(self.taught(library)?))
     }
 }
 

@@ -117,6 +117,30 @@ pub enum LabelError {
         /// Dimensions of the image's vector.
         image: usize,
     },
+    /// Labels are each other's ancestors.
+    #[error(
+        "the labels {0} are kinds of one another; take one out of the other's parents in the label file, and add it again"
+    )]
+    Cycle(String),
+    /// A label has more ancestors than can be kept.
+    #[error("the label '{label}' has more than {most} ancestors; check the parents in its label file")]
+    TooDeep {
+        /// The label.
+        label: String,
+        /// How many can be kept.
+        most: usize,
+    },
+    /// No label or kind of labels is called so.
+    #[error("the bank has no label '{0}', and none that is a kind of it; `clipdex label show` lists its labels")]
+    UnknownNode(String),
+    /// Several labels or kinds of labels are called so.
+    #[error("'{name}' means several things; say which, by its identifier: {meanings}")]
+    AmbiguousNode {
+        /// What was asked for.
+        name: String,
+        /// Identifiers, with definitions.
+        meanings: String,
+    },
     /// The bank cannot be stored or read.
     #[error(transparent)]
     Library(#[from] LibraryError),

@@ -10,7 +10,7 @@ use super::embedding::Work;
 use super::prompts::Prompts;
 use super::records::{BankRecord, Digest, LabelRecord};
 use super::{Bank, Label, LabelError, LabelSource, RecipeChange};
-use crate::library::{LibraryWriter, Record};
+use crate::library::{LibraryWriter, Record, TAGS};
 
 /// Recognition compares an image with every label, so a graph over a bank would serve nobody.
 pub(super) const SCANNED: SealOptions = SealOptions {
@@ -94,14 +94,18 @@ impl<'a> BankWriter<'a> {
         Ok(())
     }
 
-    /// Removes a bank with all of its labels and their examples.
+    /// Removes a bank with all of its labels and their examples, and the tags that photographs have out of it.
     ///
     /// # Errors
     /// There is no such bank, or the library cannot be written.
     pub fn remove(&mut self, name: &str) -> Result<(), LabelError> {
         let bank = Bank::open(self.writer.library(), name)?;
         self.drop_examples(name)?;
-        Ok(self.writer.index_mut().drop_space(bank.space().id)?)
+        let index = self.writer.index_mut();
+        if let Some(tags) = index.index().space(&format!("{TAGS}{name}"))? {
+            index.drop_space(tags.id)?;
+        }
+        Ok(index.drop_space(bank.space().id)?)
     }
 
     /// Removes labels with their examples, given by key or name; those that the bank does not have come back. Labels whose

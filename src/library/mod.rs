@@ -28,6 +28,10 @@ use photo::ImagesRecord;
 /// Name of the space that holds the photographs' vectors.
 const IMAGES: &str = "images";
 
+/// Spaces behind this prefix hold what photographs were recognised as, out of the bank whose name follows. They are of
+/// one model's making, and nothing of another's.
+pub(crate) const TAGS: &str = "tags:";
+
 /// Spaces of example photographs have names behind this prefix: pictures that teach a label bank.
 pub(crate) const EXAMPLES: &str = "examples:";
 

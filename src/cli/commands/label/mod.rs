@@ -1,4 +1,5 @@
 mod add;
+mod calibrate;
 mod diff;
 mod edit;
 mod export;
@@ -6,6 +7,7 @@ mod forget;
 mod list;
 mod remove;
 mod show;
+mod suggest;
 mod teach;
 
 use std::io::Write;
@@ -35,6 +37,8 @@ enum LabelCommand {
     Forget(forget::ForgetArgs),
     Diff(diff::DiffArgs),
     Export(export::ExportArgs),
+    Calibrate(calibrate::CalibrateArgs),
+    Suggest(suggest::SuggestArgs),
 }
 
 impl LabelArgs {
@@ -49,6 +53,8 @@ impl LabelArgs {
             LabelCommand::Forget(args) => args.run(global, out),
             LabelCommand::Diff(args) => args.run(global, out),
             LabelCommand::Export(args) => args.run(global, out),
+            LabelCommand::Calibrate(args) => args.run(global, out),
+            LabelCommand::Suggest(args) => args.run(global, out),
         }
     }
 }
