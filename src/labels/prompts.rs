@@ -40,15 +40,15 @@ impl Prompts {
         if !label.prompts.is_empty() {
             return label.prompts.iter().cloned().map(Phrase::Sentence).collect();
         }
-        let sense = self.senses.get(label.key());
-        let told_apart = |name: &str| match sense {
-            Some(sense) => format!("{name} ({sense})"),
-            None => name.to_owned(),
-        };
-        let mut phrases = vec![Phrase::Name(told_apart(&label.name))];
+        let mut phrases = vec![Phrase::Name(label.name.clone())];
+        if let Some(sense) = self.senses.get(label.key()) {
+            // Beside the bare name, not in its place: a mean with it is told from the others, and stays near to the name,
+            // which the encoder knows better than the two together.
+            phrases.push(Phrase::Name(format!("{} ({sense})", label.name)));
+        }
         if self.recipe.with.synonyms {
             for synonym in &label.synonyms {
-                let phrase = Phrase::Name(told_apart(synonym));
+                let phrase = Phrase::Name(synonym.clone());
                 if !phrases.contains(&phrase) {
                     phrases.push(phrase);
                 }
@@ -136,10 +136,10 @@ mod tests {
     }
 
     #[test]
-    fn shared_names_are_told_apart_in_all_names() {
+    fn a_shared_name_is_told_apart_beside_the_bare_one() {
         let (bird, machine) = (crane("n1", "a bird"), crane("n2", "a machine"));
         let prompts = Prompts::new(&recipe("synonyms"), &[&bird, &machine]).unwrap();
-        assert_eq!(prompts.of(&bird), ["a crane (a bird).", "a hoist (a bird)."]);
+        assert_eq!(prompts.of(&bird), ["a crane.", "a crane (a bird).", "a hoist."]);
         let digests = prompts.digests(&[&bird, &machine]);
         assert_ne!(digests[0], digests[1]);
     }

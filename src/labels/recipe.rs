@@ -33,10 +33,10 @@ pub struct With {
 pub enum Senses {
     /// Not at all: they have the same vector.
     Off,
-    /// By the nearest parent that the others do not have: "crane (wading bird)".
+    /// By the nearest parent that the others do not have: "crane (wading bird)" is a prompt beside "crane".
     #[default]
     Parent,
-    /// By their definitions.
+    /// By their definitions, in the same way.
     Definition,
 }
 

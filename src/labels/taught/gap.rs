@@ -17,7 +17,7 @@ pub(super) struct Gap {
     text_mean: f32,
     /// Standard deviation over the images of a text's cosine.
     pub text_spread: f32,
-    /// Standard deviation of cosines of images about the centre.
+    /// Standard deviation over the images of the product with where another image lies from the centre.
     image_spread: f32,
     /// Mean of 1 - cosine of two images.
     pub image_distance: f32,
@@ -52,10 +52,15 @@ impl Gap {
         Self {
             text_mean: dot(&mean(texts), &centre),
             text_spread: spreads.sum::<f32>() / texts.len() as f32,
-            image_spread: deviation(&pairs(&about_centre)).max(1e-3),
-            image_distance: (1.0 - average(&pairs(&paired))).max(1e-3),
+            image_spread: deviation(&pairs(&paired, &about_centre)).max(1e-3),
+            image_distance: (1.0 - average(&pairs(&paired, &paired))).max(1e-3),
             centre,
         }
+    }
+
+    /// How far a text knows an image, or the mean of several: standard deviations of its cosine above that of any image.
+    pub fn known(&self, text: &[f32], image: &[f32]) -> f32 {
+        (dot(text, image) - dot(text, &self.centre)) / self.text_spread.max(1e-6)
     }
 
     /// The linear function of an image's vector, weights and bias, that stands for its cosine with a text, and says how near
@@ -76,12 +81,14 @@ fn direction(to: &[f32], from: &[f32]) -> Vec<f32> {
     unit(to.iter().zip(from).map(|(to, from)| to - from).collect())
 }
 
-/// The cosines of all pairs of unit vectors.
-fn pairs(vectors: &[&[f32]]) -> Vec<f32> {
-    let firsts = vectors.iter().enumerate();
-    firsts
-        .flat_map(|(place, first)| vectors.iter().take(place).map(|second| dot(first, second)))
-        .collect()
+/// The products of every image with what belongs to each of the others.
+fn pairs(images: &[&[f32]], others: &[&[f32]]) -> Vec<f32> {
+    let mut products = Vec::with_capacity(images.len() * images.len());
+    for (place, image) in images.iter().enumerate() {
+        let others = others.iter().enumerate().filter(|(other, _)| *other != place);
+        products.extend(others.map(|(_, other)| dot(image, other)));
+    }
+    products
 }
 
 fn average(values: &[f32]) -> f32 {

@@ -4,9 +4,12 @@
 use super::gap::Gap;
 use super::{Lesson, dot, feed, mean};
 
-/// Examples that weigh as much as the text. Measured by tools/src/bin/few_shot: 1 and 4 are worse by up to two points with
-/// one or two examples a class, and all are equal with eight.
+/// Examples that weigh as much as a text that knows them. Measured by tools/src/bin/few_shot: 1 and 4 are worse by up to two
+/// points with one or two examples a class, and all are equal with eight.
 const EVEN: f32 = 2.0;
+
+/// What is left of that where the text does not know the examples at all, as "Miso" does not know a cat.
+const LEAST: f32 = 0.1;
 
 /// A taught label: its score is `kept` of the cosine with its text, and a linear function of the image's vector.
 #[derive(Clone, Debug)]
@@ -18,9 +21,13 @@ pub(super) struct Prototype {
 
 impl Prototype {
     pub fn new(lesson: &Lesson, gap: &Gap) -> Self {
-        let kept = EVEN / (EVEN + lesson.examples.len() as f32);
         let examples: Vec<&[f32]> = lesson.examples.iter().map(Vec::as_slice).collect();
-        let (weights, bias) = gap.on_a_par(&mean(&examples));
+        let (count, middle) = (examples.len() as f32, mean(&examples));
+        // As if one more example were known by one standard deviation: a single one says little of the text.
+        let known = (count * gap.known(&lesson.text, &middle) + 1.0) / (count + 1.0);
+        let even = EVEN * known.clamp(LEAST, 1.0);
+        let kept = even / (even + count);
+        let (weights, bias) = gap.on_a_par(&middle);
         Self {
             kept,
             weights: weights.into_iter().map(|weight| weight * (1.0 - kept)).collect(),
@@ -44,23 +51,38 @@ mod tests {
     use super::*;
     use crate::labels::embedding::unit;
 
+    /// Images that spread in all directions about one.
+    fn images() -> Vec<Vec<f32>> {
+        let around = [[0.5, 0.1], [-0.5, 0.2], [0.1, -0.6], [-0.1, 0.3]];
+        around.map(|[a, b]| unit(vec![1.0, a, b])).to_vec()
+    }
+
+    fn learned(text: &[f32], example: &[f32], examples: usize) -> Prototype {
+        let images = images();
+        let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
+        let lesson = Lesson {
+            label: 0,
+            text: text.to_vec(),
+            examples: vec![example.to_vec(); examples],
+        };
+        Prototype::new(&lesson, &Gap::measure(&images, &[text]))
+    }
+
     #[test]
     fn an_example_lies_above_the_text_the_more_examples_there_are() {
-        let images = [[1.0, 0.5, 0.1], [1.0, -0.5, 0.2], [1.0, 0.1, -0.6], [1.0, -0.1, 0.3]];
-        let images = images.map(|image| unit(image.to_vec()));
-        let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
-        let text = unit(vec![-1.0, 0.2, 0.1]);
-        let gap = Gap::measure(&images, &[&text]);
-        let gain = |examples: usize| {
-            let example = unit(vec![1.0, 0.7, 0.0]);
-            let text_cosine = dot(&example, &text);
-            let lesson = Lesson {
-                label: 0,
-                text: text.clone(),
-                examples: vec![example.clone(); examples],
-            };
-            Prototype::new(&lesson, &gap).score(&example, text_cosine) - text_cosine
-        };
+        let (text, example) = (unit(vec![-1.0, 0.2, 0.1]), unit(vec![1.0, 0.7, 0.0]));
+        let text_cosine = dot(&example, &text);
+        let gain = |examples| learned(&text, &example, examples).score(&example, text_cosine) - text_cosine;
         assert!(gain(1) > 0.0 && gain(4) > gain(1), "{} {}", gain(1), gain(4));
+    }
+
+    #[test]
+    fn a_text_that_does_not_know_its_examples_weighs_less() {
+        let example = unit(vec![1.0, 0.7, 0.0]);
+        let kept = |text: Vec<f32>, examples| learned(&unit(text), &example, examples).kept;
+        let (knows, does_not) = (vec![-1.0, 0.2, 0.1], vec![-1.0, -0.2, 0.1]);
+        assert_eq!(kept(knows.clone(), 2), 0.5);
+        assert!(kept(does_not.clone(), 2) < 0.2);
+        assert!(kept(does_not.clone(), 1) > kept(does_not, 4));
     }
 }

@@ -55,9 +55,9 @@ struct RecipeArgs {
     #[arg(long, value_name = "WHAT")]
     with: Option<With>,
 
-    /// How labels of one name are told apart: by the nearest parent that the others do not have, as in "crane (wading
-    /// bird)", which may be looked up in builtin:wordnet-nouns; by their definition; or off [default: the bank's, else
-    /// parent]
+    /// How labels of one name are told apart, by a further prompt: by the nearest parent that the others do not have, as in
+    /// "crane (wading bird)", which may be looked up in builtin:wordnet-nouns; by their definition; or off [default: the
+    /// bank's, else parent]
     #[arg(long, value_name = "parent|definition|off")]
     senses: Option<Senses>,
 }
