@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn an_example_lies_above_the_text_the_more_examples_there_are() {
-        let (text, example) = (unit(vec![-1.0, 0.2, 0.1]), unit(vec![1.0, 0.7, 0.0]));
+        let (text, example) = (unit(vec![-1.0, 0.05, 0.3]), unit(vec![1.0, 0.7, 0.0]));
         let text_cosine = dot(&example, &text);
         let gain = |examples| learned(&text, &example, examples).score(&example, text_cosine) - text_cosine;
         assert!(gain(1) > 0.0 && gain(4) > gain(1), "{} {}", gain(1), gain(4));
