@@ -13,3 +13,4 @@ pub mod media;
 pub mod perceptual;
 pub mod query;
 pub mod rgb;
+pub mod tags;

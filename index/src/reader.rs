@@ -8,6 +8,7 @@ use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use crate::error::Result;
+use crate::rows::Rows;
 use crate::search::{self, Plan, SearchParams};
 use crate::store::codec::{Counters, ItemRecord, KeyRecord, Record, RootRecord, SpaceRecord, decode_vector_f32};
 use crate::store::{Cf, Changes, Store, WriterLock, keys};
@@ -155,6 +156,14 @@ impl Index {
             data,
             dim,
         })
+    }
+
+    /// All vectors of a space, in id order, where they lie in memory.
+    ///
+    /// # Errors
+    /// [`IndexError::NoSuchSpace`](crate::IndexError::NoSuchSpace).
+    pub fn rows(&self, space: SpaceId) -> Result<Rows> {
+        Ok(Rows::new(self.view(space)?))
     }
 
     /// All roots, by id.

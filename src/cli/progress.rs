@@ -10,6 +10,7 @@ use super::output::{plain, plain_path};
 use crate::hub;
 use crate::ingest::Observer;
 use crate::labels::AddProgress;
+use crate::tags::TagProgress;
 
 /// A bar on standard error with rate and time left; nothing where that is no terminal, or where `quiet`.
 fn bar(unit: &str, quiet: bool) -> ProgressBar {
@@ -118,6 +119,20 @@ impl AddProgress for Watcher {
 
     fn committed(&self, prompts: usize) {
         self.bar.inc(prompts as u64);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.interrupt.asked()
+    }
+}
+
+impl TagProgress for Watcher {
+    fn planned(&self, photos: usize) {
+        self.plan(photos);
+    }
+
+    fn committed(&self, photos: usize) {
+        self.bar.inc(photos as u64);
     }
 
     fn cancelled(&self) -> bool {

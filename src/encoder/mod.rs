@@ -17,7 +17,7 @@ mod embedding;
 mod embeddings;
 mod error;
 mod identity;
-mod kernels;
+pub(crate) mod kernels;
 mod models;
 mod ops;
 mod packed;

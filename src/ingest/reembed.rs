@@ -39,7 +39,7 @@ pub fn reembed_photos(
         check_roots(change.library())?;
     }
     let successor = change.images()?.clone();
-    let work = successor.missing(change.library().index(), |_, _| false)?;
+    let work = successor.missing(change.library().index())?;
     observer.planned(work.len());
     let mut unread: Option<(u64, PathBuf)> = None;
     if !work.is_empty() {

@@ -1,28 +1,17 @@
-//! A label bank: a named space of prompt vectors in the library.
+//! A label bank for reading: a named space of labels' vectors in the library.
 
-use std::collections::{BTreeMap, HashMap};
+use clipdex_index::{Index, ItemId, Space};
 
-use clipdex_index::{ItemId, SealOptions, Space};
-use serde::Serialize;
-
+use super::prompts::Prompts;
 use super::records::{BankRecord, LabelRecord};
-use super::{Label, LabelError, LabelSource, PromptTemplate, ZeroShot};
+use super::{Label, LabelError, Recipe, ZeroShot};
 use crate::encoder::Identity;
-use crate::library::{Library, LibraryError, LibraryWriter, Record};
-
-/// Prompts that are embedded and committed together: a killed run loses at most these.
-pub(super) const PROMPTS_A_COMMIT: usize = 1024;
+use crate::library::{Library, LibraryError, Record};
 
 /// Bank names are space names behind this prefix.
 pub(super) const PREFIX: &str = "bank:";
 
 const MAX_NAME_CHARS: usize = 100;
-
-/// Recognition compares an image with every label, so a graph over a bank would serve nobody.
-pub(super) const SCANNED: SealOptions = SealOptions {
-    graph_min_items: usize::MAX,
-    threads: None,
-};
 
 /// A bank that was opened for reading.
 #[derive(Clone, Debug)]
@@ -82,9 +71,19 @@ impl Bank {
         &self.record.source
     }
 
-    /// The prompt template of its vectors.
-    pub fn template(&self) -> &str {
-        &self.record.template
+    /// How its labels become prompts.
+    pub fn recipe(&self) -> &Recipe {
+        &self.record.recipe
+    }
+
+    /// What logits of this bank are divided by before they become probabilities, as it was fitted to labelled
+    /// photographs; none where it was not.
+    pub fn temperature(&self) -> Option<f32> {
+        self.record.temperature
+    }
+
+    pub(super) fn record(&self) -> &BankRecord {
+        &self.record
     }
 
     /// Number of labels.
@@ -94,10 +93,14 @@ impl Bank {
 
     /// The labels, in the order in which they were added.
     pub fn labels(&self, library: &Library) -> Result<Vec<Label>, LabelError> {
-        Ok(stored_labels(library, &self.space)?
-            .into_iter()
-            .map(|(_, record)| record.label)
-            .collect())
+        let stored = stored_labels(library.index(), &self.space)?.into_iter();
+        Ok(stored.map(|(_, record)| record.label).collect())
+    }
+
+    /// The labels with their items, in the order in which they were added.
+    pub fn items(&self, library: &Library) -> Result<Vec<(ItemId, Label)>, LabelError> {
+        let stored = stored_labels(library.index(), &self.space)?.into_iter();
+        Ok(stored.map(|(item, record)| (item, record.label)).collect())
     }
 
     /// One label.
@@ -108,223 +111,71 @@ impl Bank {
         Ok(Some(LabelRecord::decode(&item.payload)?.label))
     }
 
-    /// Loads the bank's vectors for recognition by the encoder that made them.
-    pub fn zero_shot(&self, library: &Library, encoder: &Identity) -> Result<ZeroShot, LabelError> {
-        Ok(ZeroShot::new(library.index().vectors(self.space.id)?, encoder))
-    }
-}
-
-/// What is told while labels are embedded.
-pub trait AddProgress {
-    /// So many prompts are to be embedded.
-    fn planned(&self, prompts: usize);
-    /// So many more are embedded, and durable.
-    fn committed(&self, prompts: usize);
-    /// Whether to stop after the present batch.
-    fn cancelled(&self) -> bool;
-}
-
-/// What adding labels did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct AddOutcome {
-    /// New labels.
-    pub added: usize,
-    /// Known labels with another name, definition, or prompt.
-    pub updated: usize,
-    /// Known labels that are as they were.
-    pub unchanged: usize,
-    /// Labels of the bank that the source does not have; they stay.
-    pub kept: usize,
-    /// Whether the run was cut short; the next one goes on from there.
-    pub interrupted: bool,
-}
-
-/// Changes banks.
-pub struct BankWriter<'a> {
-    writer: &'a mut LibraryWriter,
-}
-
-impl<'a> BankWriter<'a> {
-    /// Over an open library.
-    pub fn new(writer: &'a mut LibraryWriter) -> Self {
-        Self { writer }
+    /// The one label that `word` means: by its identifier, else by its name.
+    ///
+    /// # Errors
+    /// [`LabelError::UnknownLabel`]; [`LabelError::AmbiguousLabel`] where it is the name of several.
+    pub fn find(&self, library: &Library, word: &str) -> Result<(ItemId, Label), LabelError> {
+        self.called(library, word)?.ok_or_else(|| LabelError::UnknownLabel {
+            bank: self.name().to_owned(),
+            label: word.to_owned(),
+        })
     }
 
-    /// Adds the labels of `source` to the bank `name`, which is made where it is missing. Labels with the same key are
-    /// replaced, and only new or changed prompts are embedded. `template` is the bank's own where it has one, and the
-    /// whole bank is embedded again where it changes.
-    pub fn add(
-        &mut self,
-        name: &str,
-        source: &LabelSource,
-        template: Option<PromptTemplate>,
-        progress: &dyn AddProgress,
-    ) -> Result<AddOutcome, LabelError> {
-        let labels = source.read()?;
-        let (space, template) = self.open(name, source, template)?;
-        let mut outcome = AddOutcome::default();
-        let work = self.plan(&space, labels, &template, &mut outcome)?;
-        progress.planned(work.len());
-
-        if !work.is_empty() {
-            outcome.interrupted = !self.embed(&space, &work, progress)?;
+    /// The one label that `word` means, if the bank has one.
+    ///
+    /// # Errors
+    /// [`LabelError::AmbiguousLabel`].
+    pub(super) fn called(&self, library: &Library, word: &str) -> Result<Option<(ItemId, Label)>, LabelError> {
+        let index = library.index();
+        if let Some(id) = index.id_of_key(self.space.id, word.as_bytes())?
+            && let Some(label) = self.label(library, id)?
+        {
+            return Ok(Some((id, label)));
         }
-        self.writer.index_mut().seal_if_due(&space, &SCANNED)?;
-        Ok(outcome)
-    }
-
-    /// Embeds and commits the prompts, some at a time; false where it was cut short.
-    fn embed(&mut self, space: &Space, work: &[PromptWork], progress: &dyn AddProgress) -> Result<bool, LabelError> {
-        let encoder = self.writer.model().text_encoder()?;
-        for chunk in work.chunks(PROMPTS_A_COMMIT) {
-            if progress.cancelled() {
-                return Ok(false);
-            }
-            let prompts: Vec<&str> = chunk.iter().map(|work| work.prompt.as_str()).collect();
-            let embeddings = encoder.embed(&prompts)?;
-            let mut batch = self.writer.index_mut().batch();
-            for (PromptWork { prompt, labels }, vector) in chunk.iter().zip(embeddings.rows()) {
-                for label in labels {
-                    let record = LabelRecord {
-                        label: label.clone(),
-                        prompt: prompt.clone(),
-                    };
-                    batch.upsert(space, label.key().as_bytes(), vector, &record.encode()?)?;
-                }
-            }
-            batch.commit()?;
-            progress.committed(chunk.len());
-        }
-        Ok(true)
-    }
-
-    /// Removes a bank with all of its labels.
-    pub fn remove(&mut self, name: &str) -> Result<(), LabelError> {
-        let bank = Bank::open(self.writer.library(), name)?;
-        Ok(self.writer.index_mut().drop_space(bank.space.id)?)
-    }
-
-    /// Removes labels, given by key or name; those that the bank does not have come back.
-    pub fn remove_labels(&mut self, name: &str, labels: &[String]) -> Result<Vec<String>, LabelError> {
-        let bank = Bank::open(self.writer.library(), name)?;
-        let stored = stored_labels(self.writer.library(), &bank.space)?;
-        let mut batch = self.writer.index_mut().batch();
-        let mut missing = Vec::new();
-        for wanted in labels {
-            let matches = |label: &Label| label.key() == wanted || label.name == *wanted;
-            let mut found = stored.iter().filter(|(_, record)| matches(&record.label)).peekable();
-            if found.peek().is_none() {
-                missing.push(wanted.clone());
-            }
-            for (item, _) in found {
-                batch.delete(&bank.space, *item)?;
-            }
-        }
-        batch.commit()?;
-        Ok(missing)
-    }
-
-    /// The bank's space and template, made or brought up to date.
-    fn open(
-        &mut self,
-        name: &str,
-        source: &LabelSource,
-        template: Option<PromptTemplate>,
-    ) -> Result<(Space, PromptTemplate), LabelError> {
-        let space_name = space_name(name)?;
-        let stored = match self.writer.library().index().space(&space_name)? {
-            Some(space) => Some(BankRecord::decode(&space.attributes)?.template.parse()?),
-            None => None,
-        };
-        let template: PromptTemplate = template.or(stored).unwrap_or_default();
-        let record = BankRecord {
-            source: source.to_string(),
-            template: template.to_string(),
-        };
-        let attributes = record.encode()?;
-        let identity = self.writer.model().identity().clone();
-        let index = self.writer.index_mut();
-        let mut space = index.create_space(&space_name, identity.dim, identity.fingerprint.0, &attributes)?;
-        if space.attributes != attributes {
-            index.set_attributes(space.id, &attributes)?;
-            space.attributes = attributes;
-        }
-        Ok((space, template))
-    }
-
-    /// The prompts to embed. Labels whose vector stays are brought up to date at once. Stored labels of an older
-    /// template, also those that `labels` lacks, are part of the work.
-    fn plan(
-        &mut self,
-        space: &Space,
-        labels: Vec<Label>,
-        template: &PromptTemplate,
-        outcome: &mut AddOutcome,
-    ) -> Result<Vec<PromptWork>, LabelError> {
-        let stored = stored_labels(self.writer.library(), space)?;
-        let mut stored: BTreeMap<String, (ItemId, LabelRecord)> = stored
-            .into_iter()
-            .map(|(item, record)| (record.label.key().to_owned(), (item, record)))
-            .collect();
-        let mut work = Work::default();
-        let mut batch = self.writer.index_mut().batch();
-        for label in labels {
-            let prompt = template.render(&label.name);
-            match stored.remove(label.key()) {
-                Some((_, record)) if record.label == label && record.prompt == prompt => outcome.unchanged += 1,
-                Some((item, record)) if record.prompt == prompt => {
-                    batch.set_payload(space, item, &LabelRecord { label, prompt }.encode()?)?;
-                    outcome.updated += 1;
-                }
-                found => {
-                    *(if found.is_some() {
-                        &mut outcome.updated
-                    } else {
-                        &mut outcome.added
-                    }) += 1;
-                    work.add(prompt, label);
-                }
-            }
-        }
-        outcome.kept = stored.len();
-        for (_, LabelRecord { label, prompt }) in stored.into_values() {
-            let wanted = template.render(&label.name);
-            if wanted != prompt {
-                work.add(wanted, label);
-            }
-        }
-        batch.commit()?;
-        Ok(work.prompts)
-    }
-}
-
-/// A prompt to embed, and the labels that want its vector.
-struct PromptWork {
-    prompt: String,
-    labels: Vec<Label>,
-}
-
-/// Prompts in the order of their first labels, each once.
-#[derive(Default)]
-struct Work {
-    prompts: Vec<PromptWork>,
-    places: HashMap<String, usize>,
-}
-
-impl Work {
-    fn add(&mut self, prompt: String, label: Label) {
-        let place = *self.places.entry(prompt.clone()).or_insert(self.prompts.len());
-        match self.prompts.get_mut(place) {
-            Some(work) => work.labels.push(label),
-            None => self.prompts.push(PromptWork {
-                prompt,
-                labels: vec![label],
+        let stored = stored_labels(index, &self.space)?.into_iter();
+        let named = stored.filter(|(_, record)| record.label.name == word);
+        let mut named: Vec<_> = named.map(|(id, record)| (id, record.label)).collect();
+        match named.as_slice() {
+            [] | [_] => Ok(named.pop()),
+            several => Err(LabelError::AmbiguousLabel {
+                bank: self.name().to_owned(),
+                name: word.to_owned(),
+                labels: several
+                    .iter()
+                    .map(|(_, label)| described(label))
+                    .collect::<Vec<_>>()
+                    .join(", "),
             }),
         }
     }
+
+    /// The texts whose vectors' mean stands for each of these labels of the bank, in their order.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn prompts(&self, library: &Library, labels: &[Label]) -> Result<Vec<Vec<String>>, LabelError> {
+        let all = self.labels(library)?;
+        let prompts = Prompts::new(self.recipe(), &all.iter().collect::<Vec<_>>())?;
+        Ok(labels.iter().map(|label| prompts.of(label)).collect())
+    }
+
+    /// Loads the bank's vectors for recognition by the encoder that made them, with what examples taught it.
+    pub fn zero_shot(&self, library: &Library, encoder: &Identity) -> Result<ZeroShot, LabelError> {
+        let rows = library.index().rows(self.space.id)?;
+        Ok(ZeroShot::new(rows, encoder).with_taught(self.taught(library)?))
+    }
 }
 
-fn space_name(bank: &str) -> Result<String, LabelError> {
+/// A label's identifier and what it means, to choose it by.
+fn described(label: &Label) -> String {
+    match label.definition.as_str() {
+        "" => label.key().to_owned(),
+        definition => format!("{} ({definition})", label.key()),
+    }
+}
+
+pub(super) fn space_name(bank: &str) -> Result<String, LabelError> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if bank.is_empty() || bank.len() > MAX_NAME_CHARS || !bank.chars().all(is_plain) {
         return Err(LabelError::BadName(bank.to_owned()));
@@ -332,9 +183,10 @@ fn space_name(bank: &str) -> Result<String, LabelError> {
     Ok(format!("{PREFIX}{bank}"))
 }
 
-fn stored_labels(library: &Library, space: &Space) -> Result<Vec<(ItemId, LabelRecord)>, LabelError> {
+/// The labels of a bank's space, in the order in which they were added.
+pub(super) fn stored_labels(index: &Index, space: &Space) -> Result<Vec<(ItemId, LabelRecord)>, LabelError> {
     let mut labels = Vec::new();
-    for item in library.index().items(space.id) {
+    for item in index.items(space.id) {
         let item = item?;
         labels.push((item.id, LabelRecord::decode(&item.payload)?));
     }

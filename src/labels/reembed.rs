@@ -1,40 +1,43 @@
 //! The label banks of a library, embedded anew by another model.
 
-use std::collections::HashMap;
+use clipdex_index::{Index, Item, Space};
 
-use clipdex_index::{Item, Space};
-
-use super::LabelError;
-use super::bank::{AddProgress, PREFIX, PROMPTS_A_COMMIT, SCANNED};
-use super::records::LabelRecord;
-use crate::encoder::TextEncoder;
+use super::bank::{PREFIX, stored_labels};
+use super::embedding::Work;
+use super::prompts::Prompts;
+use super::records::{BankRecord, LabelRecord};
+use super::writer::SCANNED;
+use super::{AddProgress, Label, LabelError};
 use crate::library::{ModelChange, Record, Successor};
 
-/// Embeds those labels of every bank anew that the new model does not have yet, by the prompts that the bank has for
-/// them; false where it was cut short.
+/// Embeds those labels of every bank anew that the new model does not have yet, by the bank's recipe; false where it was
+/// cut short. A bank's temperature is forgotten, for it was fitted to the old model's vectors.
 ///
 /// # Errors
 /// The library or the encoder fails. What was committed by then is kept.
 pub fn reembed_labels(change: &mut ModelChange, progress: &dyn AddProgress) -> Result<bool, LabelError> {
     let index = change.library().index().clone();
-    let mut work = Vec::new();
+    let mut banks = Vec::new();
     for successor in change.successors().iter().filter(|successor| is_bank(successor)) {
-        // A payload tells the label and the prompt: the one must be kept up to date, the other embedded.
-        let missing = successor.missing(&index, |old, new| old.payload != new.payload)?;
-        work.push((successor.new.clone(), missing));
+        banks.push(Missing::of(&index, successor)?);
     }
-    progress.planned(work.iter().map(|(_, items)| items.len()).sum());
-    if work.iter().all(|(_, items)| items.is_empty()) {
+    for bank in &banks {
+        change
+            .index_mut()
+            .set_attributes(bank.space.id, &bank.record.encode()?)?;
+    }
+    let work: Vec<_> = banks
+        .iter()
+        .map(|bank| (&bank.space, Work::new(&bank.prompts, &bank.labels)))
+        .collect();
+    progress.planned(work.iter().map(|(_, work)| work.count()).sum());
+    if work.iter().all(|(_, work)| work.is_empty()) {
         return Ok(true);
     }
     let encoder = change.model().text_encoder()?;
-    for (space, items) in &work {
-        for items in items.chunks(PROMPTS_A_COMMIT) {
-            if progress.cancelled() {
-                return Ok(false);
-            }
-            commit(change, space, items, encoder.as_ref())?;
-            progress.committed(items.len());
+    for (space, work) in work {
+        if !work.run(encoder.as_ref(), change.index_mut(), space, progress)? {
+            return Ok(false);
         }
         change.index_mut().seal_if_due(space, &SCANNED)?;
     }
@@ -45,34 +48,50 @@ fn is_bank(successor: &Successor) -> bool {
     successor.old.name.starts_with(PREFIX)
 }
 
-/// Embeds the prompts of `items`, each once, and commits the items in their order, which is the bank's.
-fn commit(
-    change: &mut ModelChange,
-    space: &Space,
-    items: &[Item],
-    encoder: &dyn TextEncoder,
-) -> Result<(), LabelError> {
-    let records: Vec<LabelRecord> = items
-        .iter()
-        .map(|item| LabelRecord::decode(&item.payload))
-        .collect::<Result<_, _>>()?;
-    let mut prompts: Vec<&str> = Vec::new();
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    for record in &records {
-        places.entry(&record.prompt).or_insert_with(|| {
-            prompts.push(&record.prompt);
-            prompts.len() - 1
-        });
-    }
-    let embeddings = encoder.embed(&prompts)?;
-    let vectors: Vec<&[f32]> = embeddings.rows().collect();
-    let mut batch = change.index_mut().batch();
-    for (item, record) in items.iter().zip(&records) {
-        let place = places.get(record.prompt.as_str()).copied().unwrap_or_default();
-        if let Some(vector) = vectors.get(place) {
-            batch.upsert(space, &item.key, vector, &item.payload)?;
+/// What the new model lacks of a bank.
+struct Missing {
+    space: Space,
+    record: BankRecord,
+    prompts: Prompts,
+    labels: Vec<Label>,
+}
+
+impl Missing {
+    fn of(index: &Index, successor: &Successor) -> Result<Self, LabelError> {
+        let record = BankRecord {
+            temperature: None,
+            ..BankRecord::decode(&successor.old.attributes)?
+        };
+        let stored: Vec<Label> = stored_labels(index, &successor.old)?
+            .into_iter()
+            .map(|(_, record)| record.label)
+            .collect();
+        let all: Vec<&Label> = stored.iter().collect();
+        let prompts = Prompts::new(&record.recipe, &all)?;
+        let digests = prompts.digests(&all);
+        let mut labels = Vec::new();
+        for (label, digest) in stored.into_iter().zip(digests) {
+            let wanted = LabelRecord { label, digest };
+            if !holds(index, &successor.new, &wanted)? {
+                labels.push(wanted.label);
+            }
         }
+        Ok(Self {
+            space: successor.new.clone(),
+            record,
+            prompts,
+            labels,
+        })
     }
-    batch.commit()?;
-    Ok(())
+}
+
+/// Whether the new model has embedded this label, by these prompts.
+fn holds(index: &Index, space: &Space, wanted: &LabelRecord) -> Result<bool, LabelError> {
+    let Some(id) = index.id_of_key(space.id, wanted.label.key().as_bytes())? else {
+        return Ok(false);
+    };
+    let Some(Item { payload, .. }) = index.item(space.id, id)? else {
+        return Ok(false);
+    };
+    Ok(LabelRecord::decode(&payload)? == *wanted)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use clipdex_index::{Index, Item, Replacement, SealObserver, SealOptions, Space, Writer};
 
 use super::photo::ImagesRecord;
-use super::{IMAGES, Library, LibraryError, Record};
+use super::{IMAGES, Library, LibraryError, Record, TAGS};
 use crate::encoder::{Device, Model, Precision};
 
 /// A space that is to take another's place has the other's name behind this.
@@ -122,10 +122,15 @@ impl ModelChange {
     }
 
     /// Puts the new spaces in the place of the old ones, in one commit. Items that were not embedded anew are forgotten,
-    /// and their files with them.
+    /// and their files with them. The tags that the old model gave go first.
     pub fn finish(mut self) -> Result<(), LibraryError> {
         for Successor { old, new } in &self.successors {
             delete_stale(&mut self.writer, old, new)?;
+        }
+        for space in self.writer.index().spaces()? {
+            if space.name.starts_with(TAGS) {
+                self.writer.drop_space(space.id)?;
+            }
         }
         let replacements: Vec<_> = self.successors.iter().map(Successor::replacement).collect();
         Ok(self.writer.replace_spaces(&replacements)?)
@@ -133,17 +138,12 @@ impl ModelChange {
 }
 
 impl Successor {
-    /// The items that the new model has not embedded: those whose key the new space lacks, and those of which
-    /// `changed` says so, given the old and the new item.
-    pub fn missing(&self, index: &Index, changed: impl Fn(&Item, &Item) -> bool) -> Result<Vec<Item>, LibraryError> {
+    /// The items that the new model has not embedded: those whose key the new space lacks.
+    pub fn missing(&self, index: &Index) -> Result<Vec<Item>, LibraryError> {
         let mut missing = Vec::new();
         for item in index.items(self.old.id) {
             let item = item?;
-            let done = match index.id_of_key(self.new.id, &item.key)? {
-                Some(id) => index.item(self.new.id, id)?.is_some_and(|new| !changed(&item, &new)),
-                None => false,
-            };
-            if !done {
+            if index.id_of_key(self.new.id, &item.key)?.is_none() {
                 missing.push(item);
             }
         }
@@ -200,7 +200,7 @@ fn successors(writer: &mut Writer, model: &Model) -> Result<Vec<Successor>, Libr
     }
     let images = ImagesRecord::of(model).encode()?;
     let mut successors = Vec::new();
-    for old in old {
+    for old in old.into_iter().filter(|space| !space.name.starts_with(TAGS)) {
         // A bank's attributes may have changed since the change was begun, and the model may have moved.
         let attributes = if old.name == IMAGES { &images } else { &old.attributes };
         let name = format!("{NEXT}{}", old.name);

@@ -18,7 +18,7 @@ pub use error::LibraryError;
 pub(crate) use file_state::FileState;
 pub use location::{bytes_to_path, default_library_dir, path_to_bytes, root_dir};
 pub use photo::PhotoRecord;
-pub(crate) use record::Record;
+pub(crate) use record::{Record, body_of};
 pub use verify::verify;
 pub use writer::LibraryWriter;
 
@@ -27,6 +27,13 @@ use photo::ImagesRecord;
 
 /// Name of the space that holds the photographs' vectors.
 const IMAGES: &str = "images";
+
+/// Spaces behind this prefix hold what photographs were recognised as, out of the bank whose name follows. They are of
+/// one model's making, and nothing of another's.
+pub(crate) const TAGS: &str = "tags:";
+
+/// Spaces of example photographs have names behind this prefix: pictures that teach a label bank.
+pub(crate) const EXAMPLES: &str = "examples:";
 
 /// A library opened for reading. It sees what was committed before it was opened and never blocks a writer.
 #[derive(Clone)]
@@ -95,7 +102,8 @@ impl Library {
     /// Spaces whose vectors are of the photographs' model: label banks, by whose texts photographs are searched.
     pub fn query_spaces(&self, images: &Space) -> Result<Vec<SpaceId>, LibraryError> {
         let spaces = self.index.spaces()?.into_iter();
-        let banks = spaces.filter(|space| space.id != images.id && space.fingerprint == images.fingerprint);
+        let is_query = |space: &Space| space.id != images.id && !space.name.starts_with(EXAMPLES);
+        let banks = spaces.filter(|space| is_query(space) && space.fingerprint == images.fingerprint);
         Ok(banks.map(|space| space.id).collect())
     }
 

@@ -28,7 +28,7 @@ pub(crate) trait Record: Serialize + DeserializeOwned {
 }
 
 /// The fields behind the version byte, which use all of it.
-pub(super) fn body_of<T: DeserializeOwned>(what: &'static str, body: &[u8]) -> Result<T, LibraryError> {
+pub(crate) fn body_of<T: DeserializeOwned>(what: &'static str, body: &[u8]) -> Result<T, LibraryError> {
     match postcard::take_from_bytes(body) {
         Ok((fields, [])) => Ok(fields),
         _ => Err(LibraryError::Record(what)),

@@ -5,7 +5,7 @@ mod error;
 
 use std::path::PathBuf;
 
-use clipdex_index::{ItemId, Mode, SearchParams};
+use clipdex_index::{ItemId, Mode, RoaringTreemap, SearchParams};
 
 pub use embed::{embed_file, embed_text, stored_vector};
 pub use error::QueryError;
@@ -25,6 +25,8 @@ pub struct SearchOptions {
     pub target_recall: Option<f32>,
     /// A photograph to leave out: the one that others are to be similar to.
     pub exclude: Option<ItemId>,
+    /// The photographs that may be found; none means all.
+    pub filter: Option<RoaringTreemap>,
 }
 
 /// A photograph that was found.
@@ -51,7 +53,7 @@ pub fn search(library: &Library, vector: &[f32], options: &SearchOptions) -> Res
         mode: if options.exact { Mode::Exact } else { Mode::Auto },
         ef: options.ef,
         target_recall: options.target_recall,
-        ..SearchParams::default()
+        filter: options.filter.as_ref(),
     };
     let roots = library.roots()?;
     let mut found = Vec::with_capacity(options.k.min(1024));

@@ -10,7 +10,7 @@ use crate::durability::{assert_whole, many, spawn_and_kill};
 use crate::sandbox::{Sandbox, counts};
 
 /// A CLIP model of random weights with 32 dimensions, and a tokenizer of five words.
-fn small_model(sandbox: &Sandbox) -> PathBuf {
+pub fn small_model(sandbox: &Sandbox) -> PathBuf {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/clip-gelu");
     let to = sandbox.photos().with_file_name("small");
     fs::create_dir(&to).unwrap();

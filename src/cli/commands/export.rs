@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::cli::output::{PathField, write_json_line};
 use crate::cli::{Global, Outcome};
-use crate::library::{Library, PhotoRecord, Record, bytes_to_path, root_dir};
+use crate::library::{Library, PhotoRecord, Record, TAGS, bytes_to_path, root_dir};
 use photo::PhotoRow;
 
 /// Write what the library holds as JSON lines: photographs and labels with their vectors
@@ -58,6 +58,9 @@ impl ExportArgs {
             .collect();
         let mut items = 0;
         for space in salvage.spaces()? {
+            if space.name.starts_with(TAGS) {
+                continue;
+            }
             salvage.items(&space, |item| -> Result<()> {
                 items += 1;
                 self.write(&space, item, &roots, out)
@@ -74,6 +77,9 @@ impl ExportArgs {
         let (index, roots) = (library.index(), library.roots()?);
         let mut any = false;
         for space in index.spaces()? {
+            if space.name.starts_with(TAGS) {
+                continue;
+            }
             for item in index.items(space.id) {
                 let item = item?;
                 let whole = SalvagedItem {

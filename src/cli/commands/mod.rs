@@ -9,6 +9,7 @@ mod models;
 mod search;
 mod similar;
 mod status;
+mod tag;
 mod verify;
 
 use std::io::Write;
@@ -27,6 +28,7 @@ pub(super) enum Command {
     Dups(dups::DupsArgs),
     Classify(classify::ClassifyArgs),
     Label(label::LabelArgs),
+    Tag(tag::TagArgs),
     Status(status::StatusArgs),
     Compact(compact::CompactArgs),
     Verify(verify::VerifyArgs),
@@ -46,6 +48,7 @@ impl Command {
             Self::Dups(args) => args.run(global, out),
             Self::Classify(args) => args.run(global, out),
             Self::Label(args) => args.run(global, out),
+            Self::Tag(args) => args.run(global, out),
             Self::Status(args) => args.run(global, out),
             Self::Compact(args) => args.run(global, out),
             Self::Verify(args) => args.run(global, out),

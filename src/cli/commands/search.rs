@@ -7,12 +7,13 @@ use clap::Args;
 use clipdex_index::ItemId;
 
 use super::similar;
-use crate::cli::output::{FormatArgs, HitList, PathArgs, QueryText};
+use crate::cli::output::{Format, FormatArgs, HitList, PathArgs, QueryText};
 use crate::cli::{Global, Outcome};
 use crate::encoder::Model;
 use crate::library::Library;
 use crate::media;
 use crate::query::{self, SearchOptions};
+use crate::tags::{self, TagFilter};
 
 /// Find photographs by words, or by a picture
 ///
@@ -47,6 +48,10 @@ pub(super) struct ResultArgs {
     #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with_all = ["exact", "ef"])]
     target_recall: Option<f32>,
 
+    /// Only photographs with this tag, or a tag that is a kind of it; repeated, with all of them. `clipdex tag` gives tags
+    #[arg(long = "where", value_name = "tag:[BANK/]LABEL")]
+    conditions: Vec<TagFilter>,
+
     #[command(flatten)]
     format: FormatArgs,
 
@@ -74,6 +79,16 @@ impl SearchArgs {
 }
 
 impl ResultArgs {
+    /// Number of results.
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// How results are written.
+    pub fn format(&self) -> Format {
+        self.format.or_paths(self.paths)
+    }
+
     /// Finds what is nearest to `vector`, `exclude` left out, and writes it.
     pub fn answer(
         &self,
@@ -84,12 +99,17 @@ impl ResultArgs {
         exclude: Option<ItemId>,
         out: &mut dyn Write,
     ) -> Result<Outcome> {
+        let filter = match self.conditions.as_slice() {
+            [] => None,
+            conditions => Some(tags::photos_with(library, model.identity(), conditions)?),
+        };
         let options = SearchOptions {
             k: self.k,
             exact: self.exact,
             ef: self.ef.map(NonZeroUsize::get),
             target_recall: self.target_recall,
             exclude,
+            filter,
         };
         let hits = query::search(library, vector, &options)?;
         let list = HitList {
@@ -97,7 +117,7 @@ impl ResultArgs {
             model: &model.identity().name,
             hits: &hits,
         };
-        list.write(out, self.format.or_paths(self.paths))?;
+        list.write(out, self.format())?;
         Ok(Outcome::found(!hits.is_empty()))
     }
 }

@@ -2,8 +2,11 @@
 
 mod duplicates;
 mod hits;
+mod labels;
 mod plain;
 mod predictions;
+mod tags;
+mod texts;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -13,8 +16,11 @@ use serde::Serialize;
 
 pub(super) use duplicates::DuplicateList;
 pub(super) use hits::{HitList, QueryText};
+pub(super) use labels::{LabelFormat, write_labels};
 pub(super) use plain::{plain, plain_path, shown_path};
-pub(super) use predictions::{ImagePredictions, PredictionList};
+pub(super) use predictions::{HierarchyAnswer, ImagePredictions, PredictionList};
+pub(super) use tags::{TagRows, TagSummary};
+pub(super) use texts::TextList;
 
 /// Version of the machine formats, in every document: it changes where a field changes its meaning or goes away.
 pub(super) const SCHEMA: u32 = 1;

@@ -8,6 +8,7 @@
 //! | `tile`, `layout`, `packed`, `product` | [`PackedMatrix`]: products of rows with packed weights |
 //! | `peak` | how fast a core is at best |
 //! | `encode`, `activations` | [`Activations`]: rows, converted to what a product multiplies |
+//! | `tally` | sums and largest of scores that are not kept |
 //! | `functions`, `softmax`, `norm`, `attention`, `probe`, `patches`, `depthwise` | what happens between products |
 //!
 //! To add an instruction set, write its `Lanes` and its `Dot`s, and name them in `choice`. Everything runs on the calling
@@ -31,6 +32,7 @@ mod probe;
 mod product;
 mod softmax;
 mod storage;
+mod tally;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tile;
@@ -48,3 +50,4 @@ pub(crate) use patches::Patches;
 pub(crate) use probe::ProbeAttention;
 pub(crate) use product::Epilogue;
 pub(crate) use storage::Shared;
+pub(crate) use tally::PowerSum;

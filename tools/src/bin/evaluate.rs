@@ -2,15 +2,18 @@
 //!
 //! The directory holds photographs whose names begin with their WordNet synset, such as n02124075_Egyptian_cat.jpg.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use clipdex::encoder::{Embeddings, Model, TextEncoder};
-use clipdex::labels::{Builtin, LabelSource, Prediction, PromptTemplate, ZeroShot};
+use clipdex::encoder::{Model, TextEncoder};
+use clipdex::labels::{
+    Builtin, Label, LabelSource, Prediction, PromptTemplate, Recipe, Senses, TemplateSet, With, ZeroShot, embed_labels,
+};
 use clipdex::query::embed_file;
 use clipdex_index::VectorSet;
 use rayon::prelude::*;
@@ -23,9 +26,18 @@ struct Args {
     /// Model to measure
     #[arg(long, default_value = "starter")]
     model: String,
-    /// Prompt template
+    /// Templates, as `clipdex label add` takes them
+    #[arg(long, default_value = "builtin:simple")]
+    templates: String,
+    /// What further prompts are made of, as `clipdex label add` takes it
     #[arg(long, default_value_t)]
-    template: PromptTemplate,
+    with: With,
+    /// How labels of one name are told apart, as `clipdex label add` takes it
+    #[arg(long, default_value_t)]
+    senses: Senses,
+    /// The built-in lists to recognise photographs out of; without any, all of them
+    #[arg(long)]
+    list: Vec<String>,
 }
 
 struct Photo {
@@ -38,10 +50,16 @@ fn main() -> Result<()> {
     let model = Model::open(&args.model)?;
     let photos = embed_photos(&args.dir, &model)?;
     let texts = model.text_encoder()?;
-    for list in Builtin::ALL {
-        recognise(list, &photos, &model, texts.as_ref(), &args.template)?;
+    let recipe = Recipe {
+        templates: TemplateSet::open(&args.templates)?,
+        with: args.with,
+        senses: args.senses,
+    };
+    let asked = |list: &Builtin| args.list.is_empty() || args.list.iter().any(|name| name == list.name());
+    for list in Builtin::ALL.into_iter().filter(asked) {
+        recognise(list, &photos, &model, texts.as_ref(), &recipe)?;
     }
-    retrieve(&photos, texts.as_ref(), &args.template)
+    retrieve(&photos, texts.as_ref())
 }
 
 fn embed_photos(dir: &Path, model: &Model) -> Result<Vec<Photo>> {
@@ -85,46 +103,49 @@ fn is_synset(text: &str) -> bool {
         .is_some_and(|digits| digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn recognise(
-    list: Builtin,
-    photos: &[Photo],
-    model: &Model,
-    texts: &dyn TextEncoder,
-    template: &PromptTemplate,
-) -> Result<()> {
+fn recognise(list: Builtin, photos: &[Photo], model: &Model, texts: &dyn TextEncoder, recipe: &Recipe) -> Result<()> {
     let labels = LabelSource::Builtin(list).read()?;
-    let prompts: Vec<String> = labels.iter().map(|label| template.render(&label.name)).collect();
     let started = Instant::now();
-    let embeddings = embed(texts, &prompts)?;
+    let vectors = embed_labels(&labels, recipe, texts)?;
     let seconds = started.elapsed().as_secs_f64();
-    let ids = (0..labels.len() as u64).collect();
     let vectors = VectorSet {
-        ids,
-        data: embeddings.as_slice().to_vec(),
-        dim: embeddings.dim(),
+        ids: (0..labels.len() as u64).collect(),
+        data: vectors.concat(),
+        dim: model.identity().dim,
     };
     let zero_shot = ZeroShot::new(vectors, model.identity());
+    let shared = shared_names(&labels);
 
-    let mut counts = Recognised::default();
+    let (mut all, mut ambiguous) = (Recognised::default(), Recognised::default());
     for photo in photos {
         let found = zero_shot.classify(&photo.vector, TIES_SEEN)?;
         let ids: Vec<_> = found
             .iter()
             .map(|prediction| labels[prediction.label as usize].id.as_str())
             .collect();
-        counts.add(&found, &ids, &photo.synset);
+        all.add(&found, &ids, &photo.synset);
+        if shared.contains(photo.synset.as_str()) {
+            ambiguous.add(&found, &ids, &photo.synset);
+        }
     }
-    let share = |count: f64| count / photos.len() as f64;
     println!(
-        "{}: top-1 {:.3} ({:.3} where homonyms fall to the first in the list), top-5 {:.3}; {} labels, {:.0} a second",
+        "{}, {} labels embedded in {seconds:.1} s ({:.0} a second)",
         list.name(),
-        share(counts.first_shared),
-        share(counts.first),
-        share(counts.among_five),
         labels.len(),
         labels.len() as f64 / seconds
     );
+    println!("  all names: {all}");
+    println!("  names that several labels share: {ambiguous}");
     Ok(())
+}
+
+/// The identifiers of labels whose name is another label's as well.
+fn shared_names(labels: &[Label]) -> HashSet<&str> {
+    let mut named: HashMap<&str, Vec<&str>> = HashMap::new();
+    for label in labels {
+        named.entry(&label.name).or_default().push(&label.id);
+    }
+    named.into_values().filter(|ids| ids.len() > 1).flatten().collect()
 }
 
 /// More labels than any name of the built-in lists has meanings.
@@ -133,6 +154,7 @@ const TIES_SEEN: usize = 32;
 /// How often the right label was found.
 #[derive(Default)]
 struct Recognised {
+    photos: usize,
     /// Came first; of several labels with one prompt the first in the list.
     first: f64,
     /// The same, but n labels with one prompt count 1/n each: they cannot be told apart.
@@ -143,6 +165,7 @@ struct Recognised {
 
 impl Recognised {
     fn add(&mut self, found: &[Prediction], ids: &[&str], right: &str) {
+        self.photos += 1;
         let Some(rank) = ids.iter().position(|id| *id == right) else {
             return;
         };
@@ -156,8 +179,23 @@ impl Recognised {
     }
 }
 
+impl fmt::Display for Recognised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let share = |count: f64| count / self.photos.max(1) as f64;
+        write!(
+            f,
+            "top-1 {:.3} ({:.3} where labels of one vector fall to the first in the list), top-5 {:.3}; {} photographs",
+            share(self.first_shared),
+            share(self.first),
+            share(self.among_five),
+            self.photos
+        )
+    }
+}
+
 /// For each photograph its own name as a query: how often it comes first, and among the first ten.
-fn retrieve(photos: &[Photo], texts: &dyn TextEncoder, template: &PromptTemplate) -> Result<()> {
+fn retrieve(photos: &[Photo], texts: &dyn TextEncoder) -> Result<()> {
+    let template = PromptTemplate::default();
     let labels = LabelSource::Builtin(Builtin::ImageNet21k).read()?;
     let names: HashMap<&str, &str> = labels
         .iter()
@@ -170,7 +208,8 @@ fn retrieve(photos: &[Photo], texts: &dyn TextEncoder, template: &PromptTemplate
             .with_context(|| format!("no label {}", photo.synset))?;
         queries.push(template.render(name));
     }
-    let embeddings = embed(texts, &queries)?;
+    let queries: Vec<&str> = queries.iter().map(String::as_str).collect();
+    let embeddings = texts.embed(&queries)?;
     let (mut first, mut among_ten) = (0, 0);
     for (own, query) in embeddings.rows().enumerate() {
         let score = |photo: &Photo| -> f32 { photo.vector.iter().zip(query).map(|(a, b)| a * b).sum() };
@@ -186,9 +225,4 @@ fn retrieve(photos: &[Photo], texts: &dyn TextEncoder, template: &PromptTemplate
         share(among_ten)
     );
     Ok(())
-}
-
-fn embed(texts: &dyn TextEncoder, prompts: &[String]) -> Result<Embeddings> {
-    let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
-    Ok(texts.embed(&prompts)?)
 }

@@ -1,9 +1,10 @@
 use anyhow::Result;
 
 use super::report::Reporter;
+use crate::cli::output::plain_path;
 use crate::cli::{Global, Outcome};
 use crate::ingest::{Options, reembed_photos};
-use crate::labels::reembed_labels;
+use crate::labels::{reembed_examples, reembed_labels};
 use crate::library::ModelChange;
 
 /// Changes the library to the model that was asked for, where it has another.
@@ -26,7 +27,17 @@ pub(super) fn change_model(global: &Global, options: &Options, reporter: &Report
     if !reporter.during("labels", |progress| reembed_labels(&mut change, progress))? {
         return Ok(Outcome::Interrupted);
     }
+    let examples = reporter.during("examples", |progress| reembed_examples(&mut change, progress))?;
+    if examples.interrupted {
+        return Ok(Outcome::Interrupted);
+    }
     change.finish()?;
+    for path in &examples.lost {
+        global.remark(&format!(
+            "an example of a label cannot be found any more and is forgotten: '{}'",
+            plain_path(path)
+        ));
+    }
     global.remark(&format!(
         "the library has changed to model '{new}': {} photographs embedded anew",
         photos.embedded

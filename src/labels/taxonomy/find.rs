@@ -1,0 +1,58 @@
+//! Nodes by what people call them.
+
+use super::{NodeId, Taxonomy};
+use crate::labels::{Label, LabelError};
+
+/// Meanings of a word that a message tells.
+const TOLD: usize = 10;
+
+impl Taxonomy {
+    /// The node with this identifier, else the one with this name, else the one with this synonym; letters count the same
+    /// in either case where none has them as they are.
+    ///
+    /// # Errors
+    /// No node that has labels is called so, or several are.
+    pub fn find(&self, wanted: &str) -> Result<NodeId, LabelError> {
+        let same = |text: &str| text == wanted;
+        let alike = |text: &str| text.to_lowercase() == wanted.to_lowercase();
+        let ways: [&dyn Fn(&Label) -> bool; 5] = [
+            &|label| same(label.key()),
+            &|label| same(&label.name),
+            &|label| alike(&label.name),
+            &|label| label.synonyms.iter().any(|name| same(name)),
+            &|label| label.synonyms.iter().any(|name| alike(name)),
+        ];
+        for way in ways {
+            let nodes = (0..).zip(&self.nodes);
+            let found: Vec<NodeId> = nodes
+                .filter(|(_, node)| node.below > 0 && way(&node.label))
+                .map(|(id, _)| id)
+                .collect();
+            match found.as_slice() {
+                [] => {}
+                [one] => return Ok(*one),
+                several => {
+                    return Err(LabelError::AmbiguousNode {
+                        name: wanted.to_owned(),
+                        meanings: self.meanings(several),
+                    });
+                }
+            }
+        }
+        Err(LabelError::UnknownNode(wanted.to_owned()))
+    }
+
+    fn meanings(&self, nodes: &[NodeId]) -> String {
+        let told = nodes.iter().take(TOLD).filter_map(|id| self.node(*id));
+        let mut meanings: Vec<_> = told
+            .map(|node| match node.label.definition.as_str() {
+                "" => node.label.key().to_owned(),
+                definition => format!("{} ({definition})", node.label.key()),
+            })
+            .collect();
+        if nodes.len() > TOLD {
+            meanings.push("…".to_owned());
+        }
+        meanings.join(", ")
+    }
+}

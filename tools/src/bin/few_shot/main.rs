@@ -1,0 +1,112 @@
+//! Measures what examples teach: accuracy with 1, 2, 4, 8 and 16 examples a class, beside zero-shot, on labelled
+//! photographs that are grouped into coarse classes by their WordNet ancestors.
+
+mod groups;
+mod trial;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Parser;
+use clipdex::encoder::Model;
+use clipdex::labels::{Builtin, LabelSource, Method};
+
+use groups::Groups;
+use trial::{Score, Trial};
+
+/// Accuracy by the number of examples a class, on photographs named after their synset
+#[derive(Parser)]
+struct Args {
+    /// Directory of photographs named nNNNNNNNN_anything.jpg
+    dir: PathBuf,
+    /// Model to measure
+    #[arg(long, default_value = "starter")]
+    model: String,
+    /// Synsets of the classes, a photograph is of the first that it is a kind of [default: 21 that the development
+    /// photographs have]
+    #[arg(long, value_delimiter = ',')]
+    classes: Vec<String>,
+    /// Times that examples and test photographs are drawn anew
+    #[arg(long, default_value_t = 200)]
+    rounds: u64,
+    /// Photographs of each class that are tested
+    #[arg(long, default_value_t = 2)]
+    tests: usize,
+    /// No photographs but the examples are known
+    #[arg(long)]
+    no_backdrop: bool,
+}
+
+/// Classes of about equal breadth that are no kinds of one another.
+const CLASSES: [&str; 21] = [
+    "n02092468",
+    "n02103406",
+    "n02098550",
+    "n02000954",
+    "n01524359",
+    "n01674464",
+    "n01726692",
+    "n02512053",
+    "n02159955",
+    "n01769347",
+    "n02469914",
+    "n03051540",
+    "n03405725",
+    "n03800933",
+    "n04576211",
+    "n03125870",
+    "n02913152",
+    "n03563967",
+    "n07555863",
+    "n04531098",
+    "n03294048",
+];
+
+const SHOTS: [usize; 5] = [1, 2, 4, 8, 16];
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let model = Model::open(&args.model)?;
+    let nouns = LabelSource::Builtin(Builtin::WordNetNouns).read()?;
+    let classes: Vec<&str> = if args.classes.is_empty() {
+        CLASSES.to_vec()
+    } else {
+        args.classes.iter().map(String::as_str).collect()
+    };
+    let groups = Groups::read(&args.dir, &model, &nouns, &classes)?;
+    println!(
+        "{} photographs, {} of them in classes:",
+        groups.photos(),
+        groups.in_classes()
+    );
+    groups.describe();
+    println!();
+    println!("examples  classes  zero-shot        prototype        tip-adapter      one class taught alone");
+    for shots in SHOTS {
+        let usable = groups.with_at_least(shots + args.tests);
+        if usable.len() < 5 {
+            println!("{shots:>8}  {:>7}  too few photographs", usable.len());
+            continue;
+        }
+        let mut scores = [Score::default(); 4];
+        for round in 0..args.rounds {
+            let trial = Trial::draw(&groups, &usable, shots, args.tests, round, args.no_backdrop);
+            let found = [
+                trial.zero_shot(),
+                trial.taught(Method::Prototype),
+                trial.taught(Method::TipAdapter),
+                trial.taught_alone(),
+            ];
+            scores.iter_mut().zip(found).for_each(|(score, found)| score.add(found));
+        }
+        let [zero_shot, prototype, tip_adapter, alone] = scores;
+        println!(
+            "{shots:>8}  {:>7}  {zero_shot}  {prototype}  {tip_adapter}  {alone}",
+            usable.len()
+        );
+    }
+    if groups.in_classes() == 0 {
+        bail!("no photograph is of any class");
+    }
+    Ok(())
+}
