@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use clipdex::labels::{AddProgress, Bank, BankWriter, LabelSource, RecipeChange};
 use clipdex::library::{Library, LibraryWriter};
 use clipdex::tags::{TagOptions, TagProgress, tag};
+use clipdex_index::SealOptions;
 use rayon::ThreadPoolBuilder;
 use serde_json::json;
 
@@ -105,7 +106,12 @@ fn prepare(dir: &Path, list: &str, photos: usize) -> Result<()> {
         }
         batch.commit()?;
     }
-    writer.settle(&())?;
+    // Tagging looks at every photograph, so a graph over them would only take time to make.
+    let without_graph = SealOptions {
+        graph_min_items: usize::MAX,
+        threads: None,
+    };
+    writer.index_mut().seal_if_due(&images, &without_graph)?;
     write_values(&dir.join("labels.f32"), &labels.data)?;
     write_values(&dir.join("photos.f32"), &index.vectors(images.id)?.data)?;
     println!(
