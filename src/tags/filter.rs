@@ -36,11 +36,11 @@ impl fmt::Display for TagFilter {
 }
 
 /// The photographs that every one of `filters` admits: those of which the label that it names, and the labels that are
-/// kinds of it, have the least probability of a tag together. A label is named as by [`Taxonomy::find`], in every bank
-/// that photographs are tagged out of.
+/// kinds of it, have the least probability of a tag together. A label is named as by [`Taxonomy::called`], in any of its
+/// meanings, in every bank that photographs are tagged out of.
 ///
 /// # Errors
-/// No photographs are tagged, a label is not there or means several things, or the library cannot be read.
+/// No photographs are tagged, a label is not there, or the library cannot be read.
 pub fn photos_with(library: &Library, encoder: &Identity, filters: &[TagFilter]) -> Result<RoaringTreemap, TagError> {
     let mut vocabularies = Vec::new();
     for tags in StoredTags::all(library, encoder)? {
@@ -78,10 +78,11 @@ impl Vocabulary {
         })
     }
 
-    /// The items of the labels that `name` means.
+    /// The items of the labels that `name` means, in any of its meanings.
     fn labels(&self, name: &str) -> Result<HashSet<ItemId>, LabelError> {
-        let places = self.taxonomy.labels_below(self.taxonomy.find(name)?);
-        let items = places.iter().filter_map(|place| self.items.get(*place as usize));
+        let nodes = self.taxonomy.called(name)?;
+        let places = nodes.into_iter().flat_map(|node| self.taxonomy.labels_below(node));
+        let items = places.filter_map(|place| self.items.get(place as usize));
         Ok(items.copied().collect())
     }
 

@@ -148,7 +148,7 @@ fn pictures_that_cannot_be_read_are_named() {
     let run = teach(&["missing.jpg", good.to_str().unwrap()]);
     assert_eq!(
         (run.code, run.stdout.as_str()),
-        (Some(2), "wardrobe: hat: new label, 1 examples added, 1 in all\n")
+        (Some(2), "wardrobe: hat: new label, 1 example added, 1 in all\n")
     );
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use clipdex_index::{SearchParams, SegmentStats, SpaceStats};
 use serde::Serialize;
 
-use crate::cli::output::{PathField, plain, plain_path, shown_path, write_json};
+use crate::cli::output::{PathField, counted, plain, plain_path, shown_path, write_json};
 use crate::cli::{Global, Outcome};
 use crate::labels::Bank;
 use crate::library::{Library, bytes_to_path};
@@ -262,12 +262,4 @@ fn failures(library: &Library) -> Result<Vec<FailureRow>> {
         }
     }
     Ok(rows)
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{count} {what}s")
-    }
 }

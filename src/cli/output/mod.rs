@@ -17,7 +17,7 @@ use serde::Serialize;
 pub(super) use duplicates::DuplicateList;
 pub(super) use hits::{HitList, QueryText};
 pub(super) use labels::{LabelFormat, write_labels};
-pub(super) use plain::{plain, plain_path, shown_path};
+pub(super) use plain::{counted, plain, plain_path, shown_path};
 pub(super) use predictions::{HierarchyAnswer, ImagePredictions, PredictionList};
 pub(super) use tags::{TagRows, TagSummary};
 pub(super) use texts::TextList;

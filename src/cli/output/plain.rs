@@ -41,6 +41,15 @@ fn reorders(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// So many of `what`, which is a word for one that takes an s.
+pub(in crate::cli) fn counted(count: usize, what: &str) -> String {
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

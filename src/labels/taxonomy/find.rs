@@ -7,12 +7,26 @@ use crate::labels::{Label, LabelError};
 const TOLD: usize = 10;
 
 impl Taxonomy {
-    /// The node with this identifier, else the one with this name, else the one with this synonym; letters count the same
-    /// in either case where none has them as they are.
+    /// The one node that [`Taxonomy::called`] finds.
     ///
     /// # Errors
     /// No node that has labels is called so, or several are.
     pub fn find(&self, wanted: &str) -> Result<NodeId, LabelError> {
+        match self.called(wanted)?.as_slice() {
+            [one] => Ok(*one),
+            several => Err(LabelError::AmbiguousNode {
+                name: wanted.to_owned(),
+                meanings: self.meanings(several),
+            }),
+        }
+    }
+
+    /// The node with this identifier, else those with this name, else those with this synonym; letters count the same in
+    /// either case where none has them as they are. At least one, and several where a word has several meanings.
+    ///
+    /// # Errors
+    /// No node that has labels is called so.
+    pub fn called(&self, wanted: &str) -> Result<Vec<NodeId>, LabelError> {
         let same = |text: &str| text == wanted;
         let alike = |text: &str| text.to_lowercase() == wanted.to_lowercase();
         let ways: [&dyn Fn(&Label) -> bool; 5] = [
@@ -28,15 +42,8 @@ impl Taxonomy {
                 .filter(|(_, node)| node.below > 0 && way(&node.label))
                 .map(|(id, _)| id)
                 .collect();
-            match found.as_slice() {
-                [] => {}
-                [one] => return Ok(*one),
-                several => {
-                    return Err(LabelError::AmbiguousNode {
-                        name: wanted.to_owned(),
-                        meanings: self.meanings(several),
-                    });
-                }
+            if !found.is_empty() {
+                return Ok(found);
             }
         }
         Err(LabelError::UnknownNode(wanted.to_owned()))

@@ -146,6 +146,7 @@ fn words_with_several_meanings_are_asked_about() {
     cranes[0].definition = "a bird".to_owned();
     cranes[1].synonyms = vec!["Hoist".to_owned()];
     let taxonomy = alone(&cranes);
+    assert_eq!(taxonomy.called("crane").unwrap(), [0, 1]);
     let error = taxonomy.find("crane").unwrap_err().to_string();
     assert!(error.contains("n1 (a bird)") && error.contains("n2"), "{error}");
     assert_eq!(taxonomy.find("n2").unwrap(), 1);

@@ -5,7 +5,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::open_to_change;
-use crate::cli::output::{plain, plain_path};
+use crate::cli::output::{counted, plain, plain_path};
 use crate::cli::{Global, Outcome, complain};
 use crate::labels::BankWriter;
 
@@ -33,7 +33,8 @@ impl ForgetArgs {
         let images = (!self.images.is_empty()).then_some(self.images.as_slice());
         let outcome = BankWriter::new(&mut writer).forget(&self.bank, &self.label, images)?;
         let (bank, label) = (&self.bank, plain(&self.label));
-        writeln!(out, "{bank}: {label}: {} examples forgotten", outcome.forgotten)?;
+        let forgotten = counted(outcome.forgotten, "example");
+        writeln!(out, "{bank}: {label}: {forgotten} forgotten")?;
         for picture in &outcome.missing {
             let picture = plain_path(picture);
             complain(&format!(

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::interrupted;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{plain, write_json};
+use crate::cli::output::{counted, plain, write_json};
 use crate::cli::progress::Watcher;
 use crate::cli::{Global, Outcome, complain};
 use crate::labels::{BankWriter, Method, read_examples};
@@ -65,8 +65,8 @@ impl TeachArgs {
             write_json(out, &taught)?;
         } else {
             let new = if taught.new_label { "new label, " } else { "" };
-            let (label, added, all) = (plain(&self.label), taught.added, taught.examples);
-            writeln!(out, "{}: {label}: {new}{added} examples added, {all} in all", self.bank)?;
+            let (label, added, all) = (plain(&self.label), counted(taught.added, "example"), taught.examples);
+            writeln!(out, "{}: {label}: {new}{added} added, {all} in all", self.bank)?;
         }
         Ok(if examples.len() < self.images.len() {
             Outcome::Failed
