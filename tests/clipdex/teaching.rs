@@ -52,34 +52,34 @@ fn a_label_is_made_by_examples_and_forgotten() {
         "astronaut.jpg",
     ]);
     sandbox.index();
-    let list = sandbox.file("list.txt", "dress\nshoe\nshirt\n");
+    let list = sandbox.file("list.txt", "dress\nhat\npants\n");
     sandbox.ok(["label", "add", "wardrobe", list.to_str().unwrap()]);
-    assert_ne!(best(&sandbox, "hat-4.jpg"), "grandfather's favourite");
+    assert_ne!(best(&sandbox, "shoes-5.jpg"), "grandfather's favourite");
     let taught = teach(
         &sandbox,
         "grandfather's favourite",
-        &["hat-1.jpg", "hat-2.jpg", "hat-3.jpg"],
+        &["shoes-1.jpg", "shoes-2.jpg", "shoes-3.jpg"],
     );
     assert_eq!(
         (&taught["new_label"], &taught["added"], &taught["examples"]),
         (&json!(true), &json!(3), &json!(3))
     );
-    assert_eq!(best(&sandbox, "hat-4.jpg"), "grandfather's favourite");
-    assert_eq!(best(&sandbox, "shoes-1.jpg"), "shoe", "the others stay what they were");
-    assert_eq!(best(&sandbox, "dress-2.jpg"), "dress");
+    assert_eq!(best(&sandbox, "shoes-5.jpg"), "grandfather's favourite");
+    assert_eq!(best(&sandbox, "hat-2.jpg"), "hat", "the others stay what they were");
+    assert_eq!(best(&sandbox, "dress-1.jpg"), "dress");
 
-    let again = teach(&sandbox, "grandfather's favourite", &["hat-1.jpg"]);
+    let again = teach(&sandbox, "grandfather's favourite", &["shoes-1.jpg"]);
     assert_eq!(
         (&again["new_label"], &again["added"], &again["examples"]),
         (&json!(false), &json!(0), &json!(3))
     );
     let shown = &sandbox.json(["label", "show", "wardrobe", "grandfather's favourite", "--json"])[0];
     assert!(
-        shown["examples"][0]["path"].as_str().unwrap().ends_with("hat-1.jpg"),
+        shown["examples"][0]["path"].as_str().unwrap().ends_with("shoes-1.jpg"),
         "{shown}"
     );
 
-    let one = &samples(&["hat-2.jpg"])[0];
+    let one = &samples(&["shoes-2.jpg"])[0];
     sandbox.ok(["label", "forget", "wardrobe", "grandfather's favourite", one]);
     assert_eq!(
         sandbox
@@ -90,7 +90,7 @@ fn a_label_is_made_by_examples_and_forgotten() {
     sandbox.ok(["label", "forget", "wardrobe", "grandfather's favourite"]);
     let nothing = sandbox.run(["label", "forget", "wardrobe", "grandfather's favourite"]);
     assert_eq!(nothing.code, Some(1), "{}", nothing.stderr);
-    assert_ne!(best(&sandbox, "hat-4.jpg"), "grandfather's favourite");
+    assert_ne!(best(&sandbox, "shoes-5.jpg"), "grandfather's favourite");
 }
 
 #[test]
@@ -116,15 +116,15 @@ fn examples_go_with_their_label_and_follow_its_name() {
 #[test]
 fn a_library_without_photographs_can_be_taught() {
     let sandbox = Sandbox::new();
-    let list = sandbox.file("list.txt", "dress\nshoe\nshirt\n");
+    let list = sandbox.file("list.txt", "dress\nhat\npants\n");
     sandbox.ok(["label", "add", "wardrobe", list.to_str().unwrap()]);
     teach(
         &sandbox,
         "grandfather's favourite",
-        &["hat-1.jpg", "hat-2.jpg", "hat-3.jpg"],
+        &["shoes-1.jpg", "shoes-2.jpg", "shoes-3.jpg"],
     );
-    assert_eq!(best(&sandbox, "hat-4.jpg"), "grandfather's favourite");
-    assert_eq!(best(&sandbox, "shoes-1.jpg"), "shoe");
+    assert_eq!(best(&sandbox, "shoes-5.jpg"), "grandfather's favourite");
+    assert_eq!(best(&sandbox, "hat-2.jpg"), "hat");
 }
 
 #[test]

@@ -8,9 +8,9 @@
 use super::gap::Gap;
 use super::{Lesson, dot, feed};
 
-/// What an image that is the example itself adds, in standard deviations. The paper's is a third; measured by
-/// tools/src/bin/few_shot, that adds next to nothing by the built-in encoder, and 2 raises accuracy at every number of
-/// examples without drawing other images to a label that alone is taught.
+/// What an image that is the example itself adds, in standard deviations. The paper's is about a third; measured by
+/// tools/src/bin/few_shot, that adds next to nothing with the built-in encoder, and 2 raises accuracy at every number of
+/// examples. More would draw any image to a label that alone has many examples.
 const ALPHA: f32 = 2.0;
 
 /// How quickly what an example is worth falls with the distance, in mean distances of images; the paper's.
