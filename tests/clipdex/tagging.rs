@@ -183,7 +183,10 @@ fn tags_are_written_as_tables() {
         &settled(&sandbox, &sandbox.ok(args.iter().chain(&["--json"]))),
     );
     let lines = sandbox.ok(args.iter().chain(&["--export", "jsonl"]));
-    let lines: String = lines.lines().map(|line| settled(&sandbox, line)).collect();
+    // Photographs come in the order in which they were decoded.
+    let mut lines: Vec<_> = lines.lines().collect();
+    lines.sort_unstable();
+    let lines: String = lines.into_iter().map(|line| settled(&sandbox, line)).collect();
     golden("tag.jsonl-pretty", &lines);
     let file = sandbox.library().with_file_name("tags.csv");
     let to_file = ["--export", "csv", "--out", file.to_str().unwrap()];
