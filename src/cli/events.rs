@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::interrupt::Interrupt;
 use super::output::{PathField, SCHEMA, write_json_line};
 use crate::ingest::{Observer, Summary};
-use crate::labels::AddProgress;
+use crate::labels::WorkProgress;
 
 /// One line. Fields stay what they are; new ones and new events may come.
 #[derive(Serialize)]
@@ -170,7 +170,7 @@ impl Observer for EventLog {
     }
 }
 
-impl AddProgress for EventLog {
+impl WorkProgress for EventLog {
     fn planned(&self, prompts: usize) {
         self.plan(prompts);
     }

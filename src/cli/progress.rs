@@ -9,8 +9,7 @@ use super::interrupt::Interrupt;
 use super::output::{plain, plain_path};
 use crate::hub;
 use crate::ingest::Observer;
-use crate::labels::AddProgress;
-use crate::tags::TagProgress;
+use crate::labels::WorkProgress;
 
 /// A bar on standard error with rate and time left; nothing where that is no terminal, or where `quiet`.
 fn bar(unit: &str, quiet: bool) -> ProgressBar {
@@ -112,27 +111,13 @@ impl SealObserver for Watcher {
     }
 }
 
-impl AddProgress for Watcher {
-    fn planned(&self, prompts: usize) {
-        self.plan(prompts);
+impl WorkProgress for Watcher {
+    fn planned(&self, count: usize) {
+        self.plan(count);
     }
 
-    fn committed(&self, prompts: usize) {
-        self.bar.inc(prompts as u64);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.interrupt.asked()
-    }
-}
-
-impl TagProgress for Watcher {
-    fn planned(&self, photos: usize) {
-        self.plan(photos);
-    }
-
-    fn committed(&self, photos: usize) {
-        self.bar.inc(photos as u64);
+    fn committed(&self, count: usize) {
+        self.bar.inc(count as u64);
     }
 
     fn cancelled(&self) -> bool {

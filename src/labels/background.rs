@@ -1,6 +1,7 @@
 //! What an image is compared with, beside labels, to see that it shows none of them.
 
 use super::LabelError;
+use super::embedding::dot;
 use crate::encoder::TextEncoder;
 
 /// Sentences that are true of any photograph, and so fit one better than a label that it does not show.
@@ -194,10 +195,6 @@ impl Background {
             .map(|vector| dot(vector, image))
             .fold(-1.0, f32::max)
     }
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

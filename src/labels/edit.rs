@@ -1,7 +1,7 @@
 //! Changing one label of a bank.
 
 use super::bank::stored_labels;
-use super::{AddProgress, Bank, BankWriter, Label, LabelError};
+use super::{Bank, BankWriter, Label, LabelError, WorkProgress};
 
 /// What is to change of a label; the rest stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl BankWriter<'_> {
         bank: &str,
         word: &str,
         edit: &LabelEdit,
-        progress: &dyn AddProgress,
+        progress: &dyn WorkProgress,
     ) -> Result<Option<Label>, LabelError> {
         let library = self.writer.library().clone();
         let opened = Bank::open(&library, bank)?;

@@ -6,7 +6,7 @@ use clipdex_index::{Space, Writer};
 
 use super::prompts::{Phrase, Prompts};
 use super::records::{Digest, LabelRecord};
-use super::{AddProgress, Label, LabelError, Recipe};
+use super::{Label, LabelError, Recipe, WorkProgress};
 use crate::encoder::TextEncoder;
 use crate::library::Record;
 
@@ -65,7 +65,7 @@ impl<'a> Work<'a> {
         encoder: &dyn TextEncoder,
         writer: &mut Writer,
         space: &Space,
-        progress: &dyn AddProgress,
+        progress: &dyn WorkProgress,
     ) -> Result<bool, LabelError> {
         let mut rest = self.labels;
         while !rest.is_empty() {
@@ -150,6 +150,11 @@ fn sum<'v>(vectors: impl Iterator<Item = &'v [f32]>, dim: usize) -> Vec<f32> {
         sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value);
     }
     sum
+}
+
+/// The dot product.
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// The vector scaled to unit length; a zero vector stays zero.

@@ -44,5 +44,5 @@ pub use taught::{Lesson, Method, Taught};
 pub use taxonomy::{Answer, Node, NodeId, Taxonomy};
 pub use teaching::{ForgetOutcome, TeachOutcome};
 pub use template::{PromptTemplate, TemplateSet};
-pub use writer::{AddOutcome, AddProgress, BankWriter};
+pub use writer::{AddOutcome, BankWriter, WorkProgress};
 pub use zero_shot::{LabelVectors, ZeroShot};

@@ -7,7 +7,7 @@ use super::embedding::Work;
 use super::prompts::Prompts;
 use super::records::{BankRecord, LabelRecord};
 use super::writer::SCANNED;
-use super::{AddProgress, Label, LabelError};
+use super::{Label, LabelError, WorkProgress};
 use crate::library::{ModelChange, Record, Successor};
 
 /// Embeds those labels of every bank anew that the new model does not have yet, by the bank's recipe; false where it was
@@ -15,7 +15,7 @@ use crate::library::{ModelChange, Record, Successor};
 ///
 /// # Errors
 /// The library or the encoder fails. What was committed by then is kept.
-pub fn reembed_labels(change: &mut ModelChange, progress: &dyn AddProgress) -> Result<bool, LabelError> {
+pub fn reembed_labels(change: &mut ModelChange, progress: &dyn WorkProgress) -> Result<bool, LabelError> {
     let index = change.library().index().clone();
     let mut banks = Vec::new();
     for successor in change.successors().iter().filter(|successor| is_bank(successor)) {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::examples::{
     Backdrop, ExampleRecord, ExamplesRecord, StoredExample, example_key, hash_of_file, space_name, stored_examples,
 };
-use super::{AddProgress, Bank, BankWriter, Example, Label, LabelError, Method};
+use super::{Bank, BankWriter, Example, Label, LabelError, Method, WorkProgress};
 use crate::library::{Library, Record, path_to_bytes};
 
 /// Where the labels of a bank came from that was made by teaching.
@@ -50,7 +50,7 @@ impl BankWriter<'_> {
         word: &str,
         examples: &[Example],
         method: Option<Method>,
-        progress: &dyn AddProgress,
+        progress: &dyn WorkProgress,
     ) -> Result<TeachOutcome, LabelError> {
         let (label, new_label) = self.label_to_teach(bank, word)?;
         let key = label.key();
@@ -191,7 +191,7 @@ impl BankWriter<'_> {
     }
 
     /// Adds one label to a bank, which is made where it is missing; false where it was cut short.
-    fn add_label(&mut self, bank: &str, label: &Label, progress: &dyn AddProgress) -> Result<bool, LabelError> {
+    fn add_label(&mut self, bank: &str, label: &Label, progress: &dyn WorkProgress) -> Result<bool, LabelError> {
         let mut record = self.record(bank)?;
         if record.source.is_empty() {
             TAUGHT.clone_into(&mut record.source);

@@ -18,12 +18,12 @@ pub(super) const SCANNED: SealOptions = SealOptions {
     threads: None,
 };
 
-/// What is told while labels are embedded.
-pub trait AddProgress {
-    /// So many prompts are to be embedded.
-    fn planned(&self, prompts: usize);
-    /// So many more are embedded, and durable.
-    fn committed(&self, prompts: usize);
+/// What is told of work that is done and committed some at a time: prompts to embed, photographs to tag.
+pub trait WorkProgress {
+    /// So many are to be done.
+    fn planned(&self, count: usize);
+    /// So many more are done, and durable.
+    fn committed(&self, count: usize);
     /// Whether to stop after the present batch.
     fn cancelled(&self) -> bool;
 }
@@ -66,7 +66,7 @@ impl<'a> BankWriter<'a> {
         name: &str,
         source: &LabelSource,
         change: &RecipeChange,
-        progress: &dyn AddProgress,
+        progress: &dyn WorkProgress,
     ) -> Result<AddOutcome, LabelError> {
         let labels = source.read()?;
         let mut record = self.record(name)?;
@@ -117,7 +117,7 @@ impl<'a> BankWriter<'a> {
         &mut self,
         name: &str,
         labels: &[String],
-        progress: &dyn AddProgress,
+        progress: &dyn WorkProgress,
     ) -> Result<Vec<String>, LabelError> {
         let bank = Bank::open(self.writer.library(), name)?;
         let stored = stored_labels(self.writer.library().index(), bank.space())?;
@@ -147,7 +147,7 @@ impl<'a> BankWriter<'a> {
         name: &str,
         record: &BankRecord,
         labels: Vec<Label>,
-        progress: &dyn AddProgress,
+        progress: &dyn WorkProgress,
     ) -> Result<AddOutcome, LabelError> {
         let space = self.open(name, record)?;
         let Plan {

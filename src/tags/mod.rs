@@ -23,7 +23,7 @@ mod suggest;
 
 pub use error::TagError;
 pub use filter::{TagFilter, photos_with};
-pub use run::{TagOptions, TagOutcome, TagProgress, tag};
+pub use run::{TagOptions, TagOutcome, tag};
 pub use sidecar::{Keyword, Sidecars, Written};
 pub use stored::StoredTags;
 pub use suggest::{Suggestion, Suggestions, suggest};

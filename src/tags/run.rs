@@ -9,7 +9,7 @@ use super::TagError;
 use super::compare::{Comparison, Tally, copy_row};
 use super::records::{PhotoTagsRecord, TagsRecord};
 use super::stored::photo_tags;
-use crate::labels::{Bank, Logits, Taught};
+use crate::labels::{Bank, Logits, Taught, WorkProgress};
 use crate::library::{Library, LibraryError, LibraryWriter, Record, TAGS};
 
 /// Photographs that are compared and committed together: a killed run loses at most these.
@@ -31,16 +31,6 @@ pub struct TagOptions {
     pub top: usize,
     /// What logits are divided by, positive.
     pub temperature: f32,
-}
-
-/// What is told while photographs are tagged.
-pub trait TagProgress {
-    /// So many photographs are to be compared with labels.
-    fn planned(&self, photos: usize);
-    /// So many more are compared, and durable.
-    fn committed(&self, photos: usize);
-    /// Whether to stop after the present block.
-    fn cancelled(&self) -> bool;
 }
 
 /// What tagging did.
@@ -67,7 +57,7 @@ pub fn tag(
     writer: &mut LibraryWriter,
     bank: &Bank,
     options: &TagOptions,
-    progress: &dyn TagProgress,
+    progress: &dyn WorkProgress,
 ) -> Result<TagOutcome, TagError> {
     let library = writer.library().clone();
     let index = library.index();

@@ -7,7 +7,7 @@ use clipdex_index::ItemId;
 
 use super::*;
 use crate::encoder::kernels::testing::noise;
-use crate::labels::{AddProgress, Bank, BankWriter, LabelSource, Prediction, RecipeChange};
+use crate::labels::{Bank, BankWriter, LabelSource, Prediction, RecipeChange, WorkProgress};
 use crate::library::LibraryWriter;
 
 /// More photographs than are committed together.
@@ -16,7 +16,7 @@ const PHOTOS: u64 = 9_000;
 /// Stops after so many commits.
 struct Stop(Cell<usize>);
 
-impl TagProgress for Stop {
+impl WorkProgress for Stop {
     fn planned(&self, _: usize) {}
 
     fn committed(&self, _: usize) {
@@ -25,15 +25,6 @@ impl TagProgress for Stop {
 
     fn cancelled(&self) -> bool {
         self.0.get() == 0
-    }
-}
-
-impl AddProgress for Stop {
-    fn planned(&self, _: usize) {}
-    fn committed(&self, _: usize) {}
-
-    fn cancelled(&self) -> bool {
-        false
     }
 }
 

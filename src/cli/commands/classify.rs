@@ -5,6 +5,7 @@ use anyhow::Result;
 use clap::Args;
 use rayon::prelude::*;
 
+use super::between_0_and_1;
 use crate::cli::output::{FormatArgs, HierarchyAnswer, ImagePredictions, PredictionList};
 use crate::cli::{Global, Outcome, complain};
 use crate::encoder::Model;
@@ -172,12 +173,7 @@ impl ClassifyArgs {
 
 /// A probability, 0 to 1.
 pub(super) fn probability(text: &str) -> Result<f32, String> {
-    let probability: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.0..=1.0).contains(&probability) {
-        Ok(probability)
-    } else {
-        Err("a probability lies between 0 and 1".to_owned())
-    }
+    between_0_and_1(text, "probability")
 }
 
 fn temperature(text: &str) -> Result<f32, String> {

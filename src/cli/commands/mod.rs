@@ -59,3 +59,13 @@ impl Command {
         }
     }
 }
+
+/// A number from 0 to 1, which messages call a `what`.
+fn between_0_and_1(text: &str, what: &str) -> Result<f32, String> {
+    let number: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&number) {
+        Ok(number)
+    } else {
+        Err(format!("a {what} lies between 0 and 1"))
+    }
+}

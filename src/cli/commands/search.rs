@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use clipdex_index::ItemId;
 
-use super::similar;
+use super::{between_0_and_1, similar};
 use crate::cli::output::{Format, FormatArgs, HitList, PathArgs, QueryText};
 use crate::cli::{Global, Outcome};
 use crate::encoder::Model;
@@ -124,12 +124,7 @@ impl ResultArgs {
 
 /// A share of the whole.
 fn share(text: &str) -> Result<f32, String> {
-    let share: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.0..=1.0).contains(&share) {
-        Ok(share)
-    } else {
-        Err("a share lies between 0 and 1".to_owned())
-    }
+    between_0_and_1(text, "share")
 }
 
 /// The query as a picture file: it exists, and it looks like a path or has the name of a picture.

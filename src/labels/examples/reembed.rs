@@ -7,7 +7,7 @@ use clipdex_index::{Item, RootId, Space};
 use super::read::embed_example;
 use super::{ExampleRecord, Hash, builtin};
 use crate::encoder::ImageEncoder;
-use crate::labels::{AddProgress, LabelError};
+use crate::labels::{LabelError, WorkProgress};
 use crate::library::{EXAMPLES, Library, LibraryError, ModelChange, Record, bytes_to_path};
 
 /// Examples that are committed together.
@@ -27,7 +27,7 @@ pub struct Reembedded {
 ///
 /// # Errors
 /// The library or the encoder fails. What was committed by then is kept.
-pub fn reembed_examples(change: &mut ModelChange, progress: &dyn AddProgress) -> Result<Reembedded, LabelError> {
+pub fn reembed_examples(change: &mut ModelChange, progress: &dyn WorkProgress) -> Result<Reembedded, LabelError> {
     let index = change.library().index().clone();
     let mut work = Vec::new();
     for successor in change.successors() {

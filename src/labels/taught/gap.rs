@@ -1,7 +1,7 @@
 //! How images lie to one another, and to texts.
 
-use super::{dot, mean};
-use crate::labels::embedding::unit;
+use super::mean;
+use crate::labels::embedding::{dot, unit};
 
 /// Images of which every pair is looked at.
 const PAIRED: usize = 64;

@@ -194,10 +194,6 @@ fn mean(vectors: &[&[f32]]) -> Vec<f32> {
     sum
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
 /// Adds values to what is hashed.
 fn feed(hasher: &mut blake3::Hasher, values: &[f32]) {
     for value in values {

@@ -2,7 +2,8 @@
 //! Learning", NeurIPS 2017, in a space that has texts as well).
 
 use super::gap::Gap;
-use super::{Lesson, dot, feed, mean};
+use super::{Lesson, feed, mean};
+use crate::labels::embedding::dot;
 
 /// Examples that weigh as much as a text that knows them. Measured by tools/src/bin/few_shot: 1 and 4 are worse by up to two
 /// points with one or two examples a class, and all are equal with eight.

@@ -6,7 +6,8 @@
 //! alpha is in standard deviations of a text's cosine.
 
 use super::gap::Gap;
-use super::{Lesson, dot, feed};
+use super::{Lesson, feed};
+use crate::labels::embedding::dot;
 
 /// What an image that is the example itself adds, in standard deviations. The paper's is about a third; measured by
 /// tools/src/bin/few_shot, that adds next to nothing with the built-in encoder, and 2 raises accuracy at every number of

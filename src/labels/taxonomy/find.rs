@@ -28,7 +28,8 @@ impl Taxonomy {
     /// No node that has labels is called so.
     pub fn called(&self, wanted: &str) -> Result<Vec<NodeId>, LabelError> {
         let same = |text: &str| text == wanted;
-        let alike = |text: &str| text.to_lowercase() == wanted.to_lowercase();
+        let lower = wanted.to_lowercase();
+        let alike = |text: &str| text.to_lowercase() == lower;
         let ways: [&dyn Fn(&Label) -> bool; 5] = [
             &|label| same(label.key()),
             &|label| same(&label.name),

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use clipdex::labels::{AddProgress, Bank, BankWriter, LabelSource, RecipeChange};
+use clipdex::labels::{Bank, BankWriter, LabelSource, RecipeChange, WorkProgress};
 use clipdex::library::{Library, LibraryWriter};
-use clipdex::tags::{TagOptions, TagProgress, tag};
+use clipdex::tags::{TagOptions, tag};
 use clipdex_index::SealOptions;
 use rayon::ThreadPoolBuilder;
 use serde_json::json;
@@ -65,15 +65,7 @@ fn main() -> Result<()> {
 
 struct Silent;
 
-impl AddProgress for Silent {
-    fn planned(&self, _: usize) {}
-    fn committed(&self, _: usize) {}
-    fn cancelled(&self) -> bool {
-        false
-    }
-}
-
-impl TagProgress for Silent {
+impl WorkProgress for Silent {
     fn planned(&self, _: usize) {}
     fn committed(&self, _: usize) {}
     fn cancelled(&self) -> bool {

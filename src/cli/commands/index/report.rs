@@ -8,7 +8,7 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::progress::Watcher;
 use crate::cli::{Global, complain};
 use crate::ingest::{Observer, Summary};
-use crate::labels::AddProgress;
+use crate::labels::WorkProgress;
 
 /// Tells of a run.
 pub(super) struct Reporter<'a> {
@@ -19,7 +19,7 @@ pub(super) struct Reporter<'a> {
 }
 
 /// What both kinds of work are told through.
-pub(super) trait Progress: Observer + AddProgress {}
+pub(super) trait Progress: Observer + WorkProgress {}
 
 impl Progress for Watcher {}
 impl Progress for EventLog {}
