@@ -13,8 +13,9 @@ use super::packed::{Columns, PackedMatrix};
 use super::storage::{LINE, numbers};
 use super::tile::{ROWS, Tile, panel, tiles};
 
-/// Bytes of converted rows that pass all panels of a block together: half of a small L2 cache.
-const ROWS_BYTES: usize = 256 << 10;
+/// Bytes of converted rows that pass all panels of a block together, before the others do: those of a batch, for each pass
+/// reads all weights anew, from beyond the L2 cache.
+const ROWS_BYTES: usize = 1280 << 10;
 
 /// Bytes of a panel that stays in a small L1 cache while all rows pass.
 const PANEL_BYTES: usize = 24 << 10;
@@ -22,6 +23,10 @@ const PANEL_BYTES: usize = 24 << 10;
 /// Bytes of larger panels that pass a tile of rows, which then stays in the L1 cache instead, before the next tile's turn: what
 /// stays in the L2 cache beside the rows.
 const GROUP_BYTES: usize = 192 << 10;
+
+/// So few rows pass a group of panels before the processor itself has brought the next one from memory, so that it is fetched
+/// early. For more rows that would be in the way of what is needed now.
+const FEW_ROWS: usize = 16;
 
 /// What happens to the sums of a product, to which the bias is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +162,12 @@ impl Product<'_> {
         let output = &mut self.output[first * outputs..][..count * outputs];
         // The tiles share in fetching the next group, which follows this one.
         let tiles_of_group = count.div_ceil(ROWS) * group.outputs.len().div_ceil(panel);
-        let fetched = (size_of_val(group.weights) / LINE).div_ceil(tiles_of_group.max(1));
+        let lines = if count <= FEW_ROWS {
+            size_of_val(group.weights) / LINE
+        } else {
+            0
+        };
+        let fetched = lines.div_ceil(tiles_of_group.max(1));
         let mut next_weights = group.weights.as_ptr_range().end.cast::<u8>();
         for (row, size) in tiles(count) {
             let inputs = &values[row * stride + group.start..];
