@@ -11,6 +11,7 @@ pub mod labels;
 pub mod library;
 pub mod media;
 pub mod perceptual;
+pub mod picture;
 pub mod query;
 pub mod rgb;
 pub mod tags;

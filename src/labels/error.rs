@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::encoder::EncoderError;
 use crate::library::LibraryError;
-use crate::media::MediaError;
+use crate::picture::PictureError;
 
 /// Why labels could not be read, stored or used.
 #[derive(Debug, Error)]
@@ -98,14 +98,9 @@ pub enum LabelError {
         /// The name.
         label: String,
     },
-    /// An example picture cannot be decoded.
-    #[error("cannot use '{}' as a picture: {source}", path.display())]
-    Picture {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: MediaError,
-    },
+    /// An example picture cannot be read, decoded or embedded.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
     /// A prompt template has no place for the label's name.
     #[error("the prompt template '{0}' has no '{{}}' where the label's name goes; an example is 'a photo of a {{}}.'")]
     Template(String),

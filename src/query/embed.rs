@@ -1,12 +1,11 @@
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clipdex_index::ItemId;
 
 use super::QueryError;
-use crate::encoder::{ImageEncoder, TextEncoder};
+use crate::encoder::{ImageEncoder, Model, TextEncoder};
 use crate::library::Library;
-use crate::media::{self, Limits};
+use crate::picture;
 
 /// The unit vector of a text.
 pub fn embed_text(encoder: &dyn TextEncoder, text: &str) -> Result<Vec<f32>, QueryError> {
@@ -28,17 +27,19 @@ pub fn stored_vector(library: &Library, file: &Path) -> Result<Option<(ItemId, V
 /// # Errors
 /// The file cannot be read or decoded.
 pub fn embed_file(encoder: &dyn ImageEncoder, file: &Path) -> Result<Vec<f32>, QueryError> {
-    let bytes = fs::read(file).map_err(|source| QueryError::Read {
-        path: file.to_path_buf(),
-        source,
-    })?;
-    let photo = media::decode_reduced(&bytes, &Limits::default(), encoder.enough_pixels()).map_err(|source| {
-        QueryError::Decode {
-            path: file.to_path_buf(),
-            source,
-        }
-    })?;
-    let pixels = encoder.preprocess(&photo.image)?;
-    let embeddings = encoder.embed(&[&pixels])?;
-    Ok(embeddings.as_slice().to_vec())
+    Ok(picture::embed(encoder, file, &picture::read(file)?)?)
+}
+
+/// The unit vectors of pictures in files, from the library where it has them. The weights of the model's image side are
+/// read only where it lacks one.
+///
+/// # Errors
+/// The model cannot be read. That a picture cannot be is part of the result.
+pub fn vectors_of(
+    library: &Library,
+    model: &Model,
+    files: &[PathBuf],
+) -> Result<Vec<Result<Vec<f32>, QueryError>>, QueryError> {
+    let stored = |file: &Path| Ok(stored_vector(library, file)?.map(|(_, vector)| vector));
+    Ok(picture::stored_or_embedded(model, files, stored, embed_file)?)
 }

@@ -1,31 +1,15 @@
-use std::io;
-use std::path::PathBuf;
-
 use thiserror::Error;
 
 use crate::encoder::EncoderError;
 use crate::library::LibraryError;
-use crate::media::MediaError;
+use crate::picture::PictureError;
 
 /// Why a query could not be answered.
 #[derive(Debug, Error)]
 pub enum QueryError {
-    /// The query picture cannot be read.
-    #[error("cannot read '{}': {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The query picture cannot be decoded.
-    #[error("cannot use '{}' as a picture: {source}", path.display())]
-    Decode {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: MediaError,
-    },
+    /// The query picture cannot be read, decoded or embedded.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
     /// The encoder failed.
     #[error(transparent)]
     Encoder(#[from] EncoderError),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clipdex_index::{ItemId, Mode, RoaringTreemap, SearchParams};
 
-pub use embed::{embed_file, embed_text, stored_vector};
+pub use embed::{embed_file, embed_text, stored_vector, vectors_of};
 pub use error::QueryError;
 
 use crate::library::{Library, LibraryError, PhotoRecord};

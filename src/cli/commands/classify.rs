@@ -3,7 +3,6 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use rayon::prelude::*;
 
 use super::between_0_and_1;
 use crate::cli::output::{FormatArgs, HierarchyAnswer, ImagePredictions, PredictionList};
@@ -11,7 +10,7 @@ use crate::cli::{Global, Outcome, complain};
 use crate::encoder::Model;
 use crate::labels::{Background, Bank, Label, NodeId, Prediction, Recognition, Taxonomy, ZeroShot};
 use crate::library::Library;
-use crate::query::{self, QueryError};
+use crate::query::vectors_of;
 
 /// Recognise what pictures show, out of a label bank
 ///
@@ -183,29 +182,4 @@ fn temperature(text: &str) -> Result<f32, String> {
     } else {
         Err("a temperature lies between 0.001 and 1000".to_owned())
     }
-}
-
-/// The pictures' vectors, from the library where it has them. The image weights are read only where it lacks one.
-pub(super) fn vectors_of(
-    library: &Library,
-    model: &Model,
-    images: &[PathBuf],
-) -> Result<Vec<Result<Vec<f32>, QueryError>>> {
-    let stored: Vec<_> = images
-        .par_iter()
-        .map(|image| query::stored_vector(library, image))
-        .collect();
-    let encoder = if stored.iter().any(|vector| matches!(vector, Ok(None))) {
-        Some(model.image_encoder()?)
-    } else {
-        None
-    };
-    let vectors = stored
-        .into_par_iter()
-        .zip(images)
-        .filter_map(|(stored, image)| match stored.transpose() {
-            Some(stored) => Some(stored.map(|(_, vector)| vector)),
-            None => encoder.as_deref().map(|encoder| query::embed_file(encoder, image)),
-        });
-    Ok(vectors.collect())
 }

@@ -1,9 +1,11 @@
 //! Pictures that the program carries, for libraries that have too few photographs of their own to see examples against.
 
+use std::path::Path;
+
 use super::Hash;
 use crate::encoder::ImageEncoder;
 use crate::labels::LabelError;
-use crate::media::{self, Limits};
+use crate::picture;
 
 /// Samples of the project's, 96 pixels along the shorter side; samples/LICENSES.md holds for them too.
 const PICTURES: [&[u8]; 16] = [
@@ -34,14 +36,8 @@ pub(super) fn pictures() -> impl Iterator<Item = (Hash, &'static [u8])> {
 
 /// The unit vector of the built-in picture with this hash, if there is one.
 pub(super) fn embed(encoder: &dyn ImageEncoder, hash: &Hash) -> Result<Option<Vec<f32>>, LabelError> {
-    let Some((_, picture)) = pictures().find(|(of, _)| of == hash) else {
+    let Some((_, content)) = pictures().find(|(of, _)| of == hash) else {
         return Ok(None);
     };
-    let decoded = media::decode(picture, &Limits::default());
-    let photo = decoded.map_err(|source| LabelError::Picture {
-        path: "built-in picture".into(),
-        source,
-    })?;
-    let pixels = encoder.preprocess(&photo.image)?;
-    Ok(Some(encoder.embed(&[&pixels])?.as_slice().to_vec()))
+    Ok(Some(picture::embed(encoder, Path::new("built-in picture"), content)?))
 }

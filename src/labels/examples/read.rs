@@ -1,15 +1,12 @@
 //! Example pictures from files.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-
-use rayon::prelude::*;
 
 use super::Hash;
 use crate::encoder::{ImageEncoder, Model};
 use crate::labels::LabelError;
 use crate::library::Library;
-use crate::media::{self, Limits};
+use crate::picture;
 
 /// A picture that shows what a label means.
 #[derive(Clone, Debug)]
@@ -32,25 +29,13 @@ pub fn read_examples(
     model: &Model,
     paths: &[PathBuf],
 ) -> Result<Vec<Result<Example, LabelError>>, LabelError> {
-    let stored: Vec<_> = paths.par_iter().map(|path| stored_example(library, path)).collect();
-    let encoder = if stored.iter().any(|found| matches!(found, Ok(None))) {
-        Some(model.image_encoder()?)
-    } else {
-        None
-    };
-    let examples = stored
-        .into_par_iter()
-        .zip(paths)
-        .filter_map(|(stored, path)| match stored.transpose() {
-            Some(stored) => Some(stored),
-            None => encoder.as_deref().map(|encoder| embed_example(encoder, path)),
-        });
-    Ok(examples.collect())
+    let stored = |path: &Path| stored_example(library, path);
+    Ok(picture::stored_or_embedded(model, paths, stored, embed_example)?)
 }
 
 /// BLAKE3 of a file's content.
 pub(in crate::labels) fn hash_of_file(path: &Path) -> Result<Hash, LabelError> {
-    Ok(*blake3::hash(&read(path)?).as_bytes())
+    Ok(*blake3::hash(&picture::read(path)?).as_bytes())
 }
 
 /// The example whose content the library has as a photograph.
@@ -73,31 +58,17 @@ fn vector_of_content(library: &Library, hash: &Hash) -> Result<Option<Vec<f32>>,
 
 /// The example in a file, embedded.
 pub(super) fn embed_example(encoder: &dyn ImageEncoder, path: &Path) -> Result<Example, LabelError> {
-    let bytes = read(path)?;
-    let decoded = media::decode_reduced(&bytes, &Limits::default(), encoder.enough_pixels());
-    let photo = decoded.map_err(|source| LabelError::Picture {
-        path: path.to_path_buf(),
-        source,
-    })?;
-    let pixels = encoder.preprocess(&photo.image)?;
+    let content = picture::read(path)?;
     Ok(Example {
         path: absolute(path)?,
-        hash: *blake3::hash(&bytes).as_bytes(),
-        vector: encoder.embed(&[&pixels])?.as_slice().to_vec(),
+        hash: *blake3::hash(&content).as_bytes(),
+        vector: picture::embed(encoder, path, &content)?,
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, LabelError> {
-    fs::read(path).map_err(unread(path))
-}
-
 fn absolute(path: &Path) -> Result<PathBuf, LabelError> {
-    path.canonicalize().map_err(unread(path))
-}
-
-fn unread(path: &Path) -> impl Fn(std::io::Error) -> LabelError + '_ {
-    |source| LabelError::Read {
+    path.canonicalize().map_err(|source| LabelError::Read {
         path: path.to_path_buf(),
         source,
-    }
+    })
 }

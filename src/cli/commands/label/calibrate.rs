@@ -6,11 +6,11 @@ use clap::Args;
 use serde::Serialize;
 
 use super::open_to_change;
-use crate::cli::commands::classify::vectors_of;
 use crate::cli::output::{SCHEMA, plain_path, write_json};
 use crate::cli::{Global, Outcome, complain};
 use crate::labels::{Bank, BankWriter, Calibration, Labelled, LabelledFiles, Quality, calibrate};
 use crate::library::LibraryWriter;
+use crate::query::vectors_of;
 
 /// Memory for the cosines of photographs with labels. Where there are more photographs, some are taken evenly.
 const COSINES: usize = 512 << 20;
