@@ -94,6 +94,27 @@ fn a_label_is_made_by_examples_and_forgotten() {
 }
 
 #[test]
+fn a_name_that_says_nothing_is_found_among_a_thousand() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["label", "add", "wardrobe", "builtin:imagenet-1k"]);
+    let others = [
+        "hat-2.jpg",
+        "motorcycle.jpg",
+        "dress-1.jpg",
+        "rocket-launch.jpg",
+        "coffee-cup.jpg",
+    ];
+    let before = others.map(|name| best(&sandbox, name));
+    teach(&sandbox, "Miso", &["cat.jpg"]);
+    assert_eq!(best(&sandbox, "cat.jpg"), "Miso");
+    assert_eq!(
+        others.map(|name| best(&sandbox, name)),
+        before,
+        "the others stay what they were"
+    );
+}
+
+#[test]
 fn examples_go_with_their_label_and_follow_its_name() {
     let sandbox = Sandbox::new();
     let examples = |label: &str| {

@@ -14,11 +14,11 @@ pub(super) struct Gap {
     /// Mean of the images.
     centre: Vec<f32>,
     /// Mean cosine of an image and a text.
-    text_mean: f32,
+    pub text_mean: f32,
     /// Standard deviation over the images of a text's cosine.
     pub text_spread: f32,
-    /// Standard deviation over the images of the product with where another image lies from the centre.
-    image_spread: f32,
+    /// Standard deviation over the images of their [`Nearness`] to another one.
+    pub image_spread: f32,
     /// Mean of 1 - cosine of two images.
     pub image_distance: f32,
 }
@@ -63,16 +63,27 @@ impl Gap {
         (dot(text, image) - dot(text, &self.centre)) / self.text_spread.max(1e-6)
     }
 
-    /// The linear function of an image's vector, weights and bias, that stands for its cosine with a text, and says how near
-    /// the image lies to `near`.
-    pub fn on_a_par(&self, near: &[f32]) -> (Vec<f32>, f32) {
-        let stretch = self.text_spread / self.image_spread;
-        let weights: Vec<f32> = direction(near, &self.centre)
-            .iter()
-            .map(|value| value * stretch)
-            .collect();
-        let bias = self.text_mean - dot(&weights, &self.centre);
-        (weights, bias)
+    /// How near images lie to `near`.
+    pub fn nearness(&self, near: &[f32]) -> Nearness {
+        let direction = direction(near, &self.centre);
+        let of_any = dot(&direction, &self.centre);
+        Nearness { direction, of_any }
+    }
+}
+
+/// How near images lie to a point, as seen from their middle.
+#[derive(Clone, Debug)]
+pub(super) struct Nearness {
+    /// From the middle of the images to the point.
+    pub direction: Vec<f32>,
+    /// Mean over the images of the product with that.
+    pub of_any: f32,
+}
+
+impl Nearness {
+    /// Of an image, or of the mean of several: 0 for the mean of all.
+    pub fn of(&self, image: &[f32]) -> f32 {
+        dot(image, &self.direction) - self.of_any
     }
 }
 
@@ -127,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_on_a_par_has_the_mean_and_the_spread_of_cosines_with_texts() {
+    fn nearness_of_all_images_has_no_mean_and_one_spread() {
         let (images, texts) = world();
         let gap = Gap::measure(&slices(&images), &slices(&texts));
         assert!(
@@ -135,18 +146,19 @@ mod tests {
             "images lie near one another: {}",
             gap.image_distance
         );
-        let mut all = Vec::new();
+        let mut spreads = Vec::new();
         for near in &images {
-            let (weights, bias) = gap.on_a_par(near);
-            let scores: Vec<f32> = images.iter().map(|image| dot(image, &weights) + bias).collect();
-            assert!((average(&scores) - gap.text_mean).abs() < 1e-5);
-            all.push(deviation(&scores));
+            let nearness = gap.nearness(near);
+            let all: Vec<f32> = images.iter().map(|image| nearness.of(image)).collect();
+            assert!(average(&all).abs() < 1e-5);
+            assert!(nearness.of(near) > deviation(&all));
+            spreads.push(deviation(&all));
         }
-        let spread = average(&all);
+        let spread = average(&spreads);
         assert!(
-            spread > gap.text_spread / 2.0 && spread < gap.text_spread * 2.0,
+            (spread / gap.image_spread - 1.0).abs() < 0.1,
             "{spread} {}",
-            gap.text_spread
+            gap.image_spread
         );
     }
 
@@ -155,11 +167,11 @@ mod tests {
         let (images, _) = world();
         for (images, texts) in [
             (&[][..], &[][..]),
-            (&slices(&images)[..1], &[]),
             (&slices(&images), &[]),
+            (&slices(&images)[..1], &[]),
         ] {
-            let (weights, bias) = Gap::measure(images, texts).on_a_par(&[]);
-            assert_eq!((weights.len(), bias), (0, 0.0));
+            let nearness = Gap::measure(images, texts).nearness(&[]);
+            assert!(nearness.direction.is_empty() && nearness.of_any == 0.0);
         }
     }
 }

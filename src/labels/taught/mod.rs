@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use clipdex_index::{Index, ItemId, Space};
+use clipdex_index::{Index, ItemId, Rows, Space};
 use serde::{Deserialize, Serialize};
 
 use super::examples::{ExamplesRecord, space_name, stored_examples};
@@ -20,6 +20,9 @@ use tip_adapter::Cache;
 
 /// Labels of a bank whose texts are looked at to see how texts lie to images.
 const TEXTS: u64 = 256;
+
+/// Examples of a label that are compared with all others.
+const RIVALRIES: usize = 4;
 
 /// How examples teach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +65,9 @@ pub struct Lesson {
     pub text: Vec<f32>,
     /// Unit vectors of its examples, at least one.
     pub examples: Vec<Vec<f32>>,
+    /// The best cosine that another label has with an example, in the mean over the examples: what the label has to
+    /// have more than to be recognised.
+    pub rival: f32,
 }
 
 /// The labels of a bank that were taught by examples, ready to be compared with images.
@@ -156,12 +162,19 @@ impl Bank {
                 examples.entry(example.record.label).or_default().push(vector);
             }
         }
+        let rows = index.rows(self.space().id)?;
         let mut lessons = Vec::new();
         for (key, examples) in examples {
             if let Some(label) = index.id_of_key(self.space().id, key.as_bytes())?
                 && let Some(text) = index.vector(self.space().id, label)?
             {
-                lessons.push(Lesson { label, text, examples });
+                let rival = rival(&rows, label, &examples)?;
+                lessons.push(Lesson {
+                    label,
+                    text,
+                    examples,
+                    rival,
+                });
             }
         }
         if lessons.is_empty() {
@@ -170,6 +183,17 @@ impl Bank {
         let texts = some_vectors(index, self.space())?;
         Ok(Taught::new(method, &lessons, &backdrop, &texts))
     }
+}
+
+/// [`Lesson::rival`], from some of the examples, evenly.
+fn rival(rows: &Rows, label: ItemId, examples: &[Vec<f32>]) -> Result<f32, LabelError> {
+    let step = examples.len().div_ceil(RIVALRIES).max(1);
+    let examples: Vec<_> = examples.iter().step_by(step).collect();
+    let bests = rows.dot_many(&examples)?.into_iter().map(|cosines| {
+        let others = rows.ids().iter().zip(cosines).filter(|(id, _)| **id != label);
+        others.map(|(_, cosine)| cosine).fold(-1.0, f32::max)
+    });
+    Ok(bests.sum::<f32>() / examples.len() as f32)
 }
 
 /// Vectors of items all over a space, of which it has as many as it is asked for, or fewer.

@@ -6,7 +6,7 @@
 //! alpha is in standard deviations of a text's cosine.
 
 use super::gap::Gap;
-use super::{Lesson, feed};
+use super::{Lesson, feed, mean};
 use crate::labels::embedding::dot;
 
 /// What an image that is the example itself adds, in standard deviations. The paper's is about a third; measured by
@@ -27,9 +27,14 @@ pub(super) struct Cache {
 
 impl Cache {
     pub fn new(lesson: &Lesson, gap: &Gap) -> Self {
+        let examples: Vec<&[f32]> = lesson.examples.iter().map(Vec::as_slice).collect();
+        // An image that lies half as far from every example as any two images do has as much as the best other label,
+        // of which some fits any image by chance where there are thousands.
+        let missing = lesson.rival - dot(&lesson.text, &mean(&examples));
+        let halfway = examples.len() as f32 * (-BETA / 2.0).exp();
         Self {
+            alpha: (ALPHA * gap.text_spread).max(missing / halfway),
             examples: lesson.examples.clone(),
-            alpha: ALPHA * gap.text_spread,
             beta: BETA / gap.image_distance,
         }
     }
@@ -55,6 +60,7 @@ mod tests {
         let lesson = Lesson {
             label: 1,
             text: vec![0.0, 1.0],
+            rival: 0.0,
             examples: vec![vec![1.0, 0.0], vec![0.6, 0.8]],
         };
         let gap = Gap::measure(&[], &[]);

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Parser;
 use clipdex::encoder::Model;
-use clipdex::labels::{Builtin, LabelSource, Method};
+use clipdex::labels::{Builtin, Label, LabelSource, Method, Recipe, embed_labels};
 
 use groups::Groups;
-use trial::{Score, Trial};
+use trial::{Score, StrangeBank, Trial};
 
 /// Accuracy by the number of examples a class, on photographs named after their synset
 #[derive(Parser)]
@@ -32,6 +32,9 @@ struct Args {
     /// Photographs of each class that are tested
     #[arg(long, default_value_t = 2)]
     tests: usize,
+    /// Also teach one class at a time to this bank, under a name that says nothing: text, TSV, CSV, JSONL or builtin:NAME
+    #[arg(long, value_name = "SOURCE")]
+    bank: Option<LabelSource>,
     /// No photographs but the examples are known
     #[arg(long)]
     no_backdrop: bool,
@@ -81,7 +84,14 @@ fn main() -> Result<()> {
     );
     groups.describe();
     println!();
-    println!("examples  classes  zero-shot        prototype        tip-adapter      one class taught alone");
+    let bank = args
+        .bank
+        .as_ref()
+        .map(|bank| strange_bank(bank, &model, &groups))
+        .transpose()?;
+    println!(
+        "examples  classes  zero-shot        prototype        tip-adapter      one class taught alone  a strange name, and wrongly"
+    );
     for shots in SHOTS {
         let usable = groups.with_at_least(shots + args.tests);
         if usable.len() < 5 {
@@ -89,6 +99,7 @@ fn main() -> Result<()> {
             continue;
         }
         let mut scores = [Score::default(); 4];
+        let mut strange = [Score::default(); 2];
         for round in 0..args.rounds {
             let trial = Trial::draw(&groups, &usable, shots, args.tests, round, args.no_backdrop);
             let found = [
@@ -98,15 +109,34 @@ fn main() -> Result<()> {
                 trial.taught_alone(),
             ];
             scores.iter_mut().zip(found).for_each(|(score, found)| score.add(found));
+            if let Some(bank) = &bank {
+                let found = trial.taught_to(bank);
+                strange
+                    .iter_mut()
+                    .zip(found)
+                    .for_each(|(score, found)| score.add(found));
+            }
         }
         let [zero_shot, prototype, tip_adapter, alone] = scores;
         println!(
-            "{shots:>8}  {:>7}  {zero_shot}  {prototype}  {tip_adapter}  {alone}",
-            usable.len()
+            "{shots:>8}  {:>7}  {zero_shot}  {prototype}  {tip_adapter}  {alone}  {} {}",
+            usable.len(),
+            strange[0],
+            strange[1]
         );
     }
     if groups.in_classes() == 0 {
         bail!("no photograph is of any class");
     }
     Ok(())
+}
+
+/// A name that no photograph is known by.
+const STRANGER: &str = "Miso";
+
+fn strange_bank(source: &LabelSource, model: &Model, groups: &Groups) -> Result<StrangeBank> {
+    let encoder = model.text_encoder()?;
+    let texts = embed_labels(&source.read()?, &Recipe::default(), encoder.as_ref())?;
+    let stranger = embed_labels(&[Label::named(STRANGER)], &Recipe::default(), encoder.as_ref())?.remove(0);
+    Ok(StrangeBank::new(texts, stranger, groups))
 }

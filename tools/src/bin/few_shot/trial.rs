@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use clipdex::labels::{Lesson, Method, Taught};
+use rayon::prelude::*;
 
 use crate::groups::Groups;
 
@@ -34,10 +35,17 @@ impl fmt::Display for Score {
 }
 
 pub struct Trial<'a> {
+    groups: &'a Groups,
+    /// Places in the groups.
+    classes: Vec<usize>,
     /// Of each class, which has its place as an item.
     lessons: Vec<Lesson>,
+    /// The photographs that each class is taught by.
+    examples: Vec<Vec<usize>>,
     /// Photographs, each with the place of its class.
-    tests: Vec<(usize, &'a [f32])>,
+    tests: Vec<(usize, usize)>,
+    /// All other photographs.
+    others: Vec<usize>,
     backdrop: Vec<Vec<f32>>,
 }
 
@@ -52,37 +60,44 @@ impl<'a> Trial<'a> {
         no_backdrop: bool,
     ) -> Self {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        let mut trial = Self {
-            lessons: Vec::new(),
-            tests: Vec::new(),
-            backdrop: Vec::new(),
-        };
+        let texts: Vec<&[f32]> = classes
+            .iter()
+            .map(|class| groups.classes[*class].text.as_slice())
+            .collect();
+        let (mut lessons, mut taught, mut tested) = (Vec::new(), Vec::new(), Vec::new());
         let mut used = HashSet::new();
         for (place, class) in classes.iter().enumerate() {
-            let class = &groups.classes[*class];
-            let mut photos = class.photos.clone();
+            let mut photos = groups.classes[*class].photos.clone();
             random.shuffle(&mut photos);
-            let (tested, rest) = photos.split_at(tests);
-            let examples = &rest[..shots];
-            trial
-                .tests
-                .extend(tested.iter().map(|photo| (place, groups.vectors[*photo].as_slice())));
-            trial.lessons.push(Lesson {
-                label: place as u64,
-                text: class.text.clone(),
-                examples: examples.iter().map(|photo| groups.vectors[*photo].clone()).collect(),
-            });
-            used.extend(tested.iter().chain(examples).copied());
-        }
-        if !no_backdrop {
-            let others = groups
-                .vectors
+            photos.truncate(tests + shots);
+            used.extend(photos.iter().copied());
+            let photos_of_examples = photos.split_off(tests);
+            let examples: Vec<Vec<f32>> = photos_of_examples
                 .iter()
-                .enumerate()
-                .filter(|(photo, _)| !used.contains(photo));
-            trial.backdrop = others.map(|(_, vector)| vector.clone()).collect();
+                .map(|photo| groups.vectors[*photo].clone())
+                .collect();
+            taught.push(photos_of_examples);
+            let others = texts.iter().enumerate().filter(|(other, _)| *other != place);
+            let others: Vec<&[f32]> = others.map(|(_, text)| *text).collect();
+            tested.extend(photos.into_iter().map(|photo| (place, photo)));
+            lessons.push(Lesson {
+                label: place as u64,
+                text: texts[place].to_vec(),
+                rival: mean(examples.iter().map(|example| best_cosine(&others, example))),
+                examples,
+            });
         }
-        trial
+        let others: Vec<usize> = (0..groups.photos()).filter(|photo| !used.contains(photo)).collect();
+        let backdrop = if no_backdrop { &[] } else { others.as_slice() };
+        Self {
+            groups,
+            classes: classes.to_vec(),
+            lessons,
+            examples: taught,
+            tests: tested,
+            backdrop: backdrop.iter().map(|photo| groups.vectors[*photo].clone()).collect(),
+            others,
+        }
     }
 
     pub fn zero_shot(&self) -> f64 {
@@ -102,13 +117,44 @@ impl<'a> Trial<'a> {
         accuracies.iter().sum::<f64>() / accuracies.len() as f64
     }
 
+    /// Prototypes, where one class is taught under a name that says nothing, beside the labels of a bank: the share of its
+    /// photographs that get that name before any of the bank's, and the share of all others that do.
+    pub fn taught_to(&self, bank: &StrangeBank) -> [f64; 2] {
+        let mut shares = [0.0; 2];
+        for (class, lesson) in self.lessons.iter().enumerate() {
+            let lesson = Lesson {
+                text: bank.stranger.clone(),
+                rival: mean(self.examples[class].iter().map(|photo| bank.best[*photo])),
+                ..lesson.clone()
+            };
+            let taught = Taught::new(Method::Prototype, &[lesson], &self.backdrop, &bank.texts);
+            let named = |photo: usize| {
+                let image = &self.groups.vectors[photo];
+                let mut cosine = [dot(&bank.stranger, image)];
+                taught.adjust(image, &[class as u64], &mut cosine);
+                f32::from(u8::from(cosine[0] > bank.best[photo]))
+            };
+            let (own, others): (Vec<_>, Vec<_>) = self.tests.iter().partition(|(of, _)| *of == class);
+            let others = others.iter().map(|(_, photo)| *photo).chain(
+                self.others
+                    .iter()
+                    .copied()
+                    .filter(|photo| !self.groups.classes[self.classes[class]].photos.contains(photo)),
+            );
+            shares[0] += f64::from(mean(own.iter().map(|(_, photo)| named(*photo))));
+            shares[1] += f64::from(mean(others.map(named)));
+        }
+        shares.map(|share| share / self.lessons.len() as f64)
+    }
+
     fn texts(&self) -> Vec<Vec<f32>> {
         self.lessons.iter().map(|lesson| lesson.text.clone()).collect()
     }
 
     fn accuracy(&self, taught: &Taught) -> f64 {
         let items: Vec<u64> = self.lessons.iter().map(|lesson| lesson.label).collect();
-        let right = self.tests.iter().filter(|(class, image)| {
+        let right = self.tests.iter().filter(|(class, photo)| {
+            let image = &self.groups.vectors[*photo];
             let mut cosines: Vec<f32> = self.lessons.iter().map(|lesson| dot(&lesson.text, image)).collect();
             taught.adjust(image, &items, &mut cosines);
             let best = cosines.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
@@ -116,6 +162,41 @@ impl<'a> Trial<'a> {
         });
         right.count() as f64 / self.tests.len() as f64
     }
+}
+
+/// Labels of a bank that show how texts lie to images, as many as the program takes.
+const TEXTS: usize = 256;
+
+/// A large bank, and a name that says nothing of what is taught by it.
+pub struct StrangeBank {
+    /// Unit vectors of some of its labels.
+    texts: Vec<Vec<f32>>,
+    /// Unit vector of the name.
+    stranger: Vec<f32>,
+    /// The best cosine that a label has with each photograph.
+    best: Vec<f32>,
+}
+
+impl StrangeBank {
+    pub fn new(texts: Vec<Vec<f32>>, stranger: Vec<f32>, groups: &Groups) -> Self {
+        let best = groups
+            .vectors
+            .par_iter()
+            .map(|image| best_cosine(&texts, image))
+            .collect();
+        let every = texts.len().div_ceil(TEXTS).max(1);
+        let texts = texts.into_iter().step_by(every).collect();
+        Self { texts, stranger, best }
+    }
+}
+
+fn best_cosine(texts: &[impl AsRef<[f32]>], image: &[f32]) -> f32 {
+    texts.iter().map(|text| dot(text.as_ref(), image)).fold(-1.0, f32::max)
+}
+
+fn mean(values: impl Iterator<Item = f32>) -> f32 {
+    let (count, sum) = values.fold((0.0, 0.0), |(count, sum), value| (count + 1.0, sum + value));
+    sum / count
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
