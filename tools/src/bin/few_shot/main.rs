@@ -89,46 +89,53 @@ fn main() -> Result<()> {
         .as_ref()
         .map(|bank| strange_bank(bank, &model, &groups))
         .transpose()?;
-    println!(
-        "examples  classes  zero-shot        prototype        tip-adapter      one class taught alone  a strange name, and wrongly"
-    );
+    let columns = COLUMNS
+        .iter()
+        .take(if bank.is_some() { COLUMNS.len() } else { WITHOUT_BANK });
+    let heading: Vec<String> = columns.map(|column| format!("{column:16}")).collect();
+    println!("examples  classes  {}", heading.join("  "));
     for shots in SHOTS {
         let usable = groups.with_at_least(shots + args.tests);
         if usable.len() < 5 {
             println!("{shots:>8}  {:>7}  too few photographs", usable.len());
             continue;
         }
-        let mut scores = [Score::default(); 4];
-        let mut strange = [Score::default(); 2];
+        let mut scores = vec![Score::default(); heading.len()];
         for round in 0..args.rounds {
             let trial = Trial::draw(&groups, &usable, shots, args.tests, round, args.no_backdrop);
-            let found = [
-                trial.zero_shot(),
-                trial.taught(Method::Prototype),
-                trial.taught(Method::TipAdapter),
-                trial.taught_alone(),
-            ];
+            let found = accuracies(&trial, bank.as_ref());
             scores.iter_mut().zip(found).for_each(|(score, found)| score.add(found));
-            if let Some(bank) = &bank {
-                let found = trial.taught_to(bank);
-                strange
-                    .iter_mut()
-                    .zip(found)
-                    .for_each(|(score, found)| score.add(found));
-            }
         }
-        let [zero_shot, prototype, tip_adapter, alone] = scores;
-        println!(
-            "{shots:>8}  {:>7}  {zero_shot}  {prototype}  {tip_adapter}  {alone}  {} {}",
-            usable.len(),
-            strange[0],
-            strange[1]
-        );
+        let scores: Vec<String> = scores.iter().map(Score::to_string).collect();
+        println!("{shots:>8}  {:>7}  {}", usable.len(), scores.join("  "));
     }
     if groups.in_classes() == 0 {
         bail!("no photograph is of any class");
     }
     Ok(())
+}
+
+/// What is measured, the last two in a bank alone.
+const COLUMNS: [&str; 6] = [
+    "zero-shot",
+    "prototype",
+    "tip-adapter",
+    "one taught alone",
+    "strange, found",
+    "strange, wrongly",
+];
+const WITHOUT_BANK: usize = 4;
+
+/// In the order of [`COLUMNS`].
+fn accuracies(trial: &Trial<'_>, bank: Option<&StrangeBank>) -> Vec<f64> {
+    let mut accuracies = vec![
+        trial.zero_shot(),
+        trial.taught(Method::Prototype),
+        trial.taught(Method::TipAdapter),
+        trial.taught_alone(),
+    ];
+    accuracies.extend(bank.into_iter().flat_map(|bank| trial.taught_to(bank)));
+    accuracies
 }
 
 /// A name that no photograph is known by.

@@ -60,40 +60,22 @@ impl<'a> Trial<'a> {
         no_backdrop: bool,
     ) -> Self {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        let texts: Vec<&[f32]> = classes
-            .iter()
-            .map(|class| groups.classes[*class].text.as_slice())
-            .collect();
-        let (mut lessons, mut taught, mut tested) = (Vec::new(), Vec::new(), Vec::new());
-        let mut used = HashSet::new();
+        let (mut examples, mut tested, mut used) = (Vec::new(), Vec::new(), HashSet::new());
         for (place, class) in classes.iter().enumerate() {
             let mut photos = groups.classes[*class].photos.clone();
             random.shuffle(&mut photos);
             photos.truncate(tests + shots);
             used.extend(photos.iter().copied());
-            let photos_of_examples = photos.split_off(tests);
-            let examples: Vec<Vec<f32>> = photos_of_examples
-                .iter()
-                .map(|photo| groups.vectors[*photo].clone())
-                .collect();
-            taught.push(photos_of_examples);
-            let others = texts.iter().enumerate().filter(|(other, _)| *other != place);
-            let others: Vec<&[f32]> = others.map(|(_, text)| *text).collect();
+            examples.push(photos.split_off(tests));
             tested.extend(photos.into_iter().map(|photo| (place, photo)));
-            lessons.push(Lesson {
-                label: place as u64,
-                text: texts[place].to_vec(),
-                rival: mean(examples.iter().map(|example| best_cosine(&others, example))),
-                examples,
-            });
         }
         let others: Vec<usize> = (0..groups.photos()).filter(|photo| !used.contains(photo)).collect();
         let backdrop = if no_backdrop { &[] } else { others.as_slice() };
         Self {
             groups,
             classes: classes.to_vec(),
-            lessons,
-            examples: taught,
+            lessons: lessons(groups, classes, &examples),
+            examples,
             tests: tested,
             backdrop: backdrop.iter().map(|photo| groups.vectors[*photo].clone()).collect(),
             others,
@@ -135,12 +117,9 @@ impl<'a> Trial<'a> {
                 f32::from(u8::from(cosine[0] > bank.best[photo]))
             };
             let (own, others): (Vec<_>, Vec<_>) = self.tests.iter().partition(|(of, _)| *of == class);
-            let others = others.iter().map(|(_, photo)| *photo).chain(
-                self.others
-                    .iter()
-                    .copied()
-                    .filter(|photo| !self.groups.classes[self.classes[class]].photos.contains(photo)),
-            );
+            let of_class = &self.groups.classes[self.classes[class]].photos;
+            let unused = self.others.iter().filter(|photo| !of_class.contains(photo));
+            let others = others.iter().map(|(_, photo)| photo).chain(unused).copied();
             shares[0] += f64::from(mean(own.iter().map(|(_, photo)| named(*photo))));
             shares[1] += f64::from(mean(others.map(named)));
         }
@@ -162,6 +141,25 @@ impl<'a> Trial<'a> {
         });
         right.count() as f64 / self.tests.len() as f64
     }
+}
+
+/// What each class is taught by; an item is a place among `classes`.
+fn lessons(groups: &Groups, classes: &[usize], examples: &[Vec<usize>]) -> Vec<Lesson> {
+    let texts: Vec<&[f32]> = classes
+        .iter()
+        .map(|class| groups.classes[*class].text.as_slice())
+        .collect();
+    let lesson = |(place, photos): (usize, &Vec<usize>)| {
+        let examples: Vec<Vec<f32>> = photos.iter().map(|photo| groups.vectors[*photo].clone()).collect();
+        let rivals = [&texts[..place], &texts[place + 1..]].concat();
+        Lesson {
+            label: place as u64,
+            text: texts[place].to_vec(),
+            rival: mean(examples.iter().map(|example| best_cosine(&rivals, example))),
+            examples,
+        }
+    };
+    examples.iter().enumerate().map(lesson).collect()
 }
 
 /// Labels of a bank that show how texts lie to images, as many as the program takes.
