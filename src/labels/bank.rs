@@ -163,7 +163,8 @@ impl Bank {
     /// Loads the bank's vectors for recognition by the encoder that made them, with what examples taught it.
     pub fn zero_shot(&self, library: &Library, encoder: &Identity) -> Result<ZeroShot, LabelError> {
         let rows = library.index().rows(self.space.id)?;
-        Ok(ZeroShot::new(rows, encoder).with_taught(self.taught(library)?))
+        let taught = self.taught(library, &rows)?;
+        Ok(ZeroShot::new(rows, encoder).with_taught(taught))
     }
 }
 

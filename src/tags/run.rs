@@ -66,7 +66,7 @@ pub fn tag(
         return Err(LibraryError::NoPhotos(library.dir().to_path_buf()).into());
     }
     let labels = index.rows(bank.space().id)?;
-    let taught = bank.taught(&library)?;
+    let taught = bank.taught(&library, &labels)?;
     let logits = Logits::new(writer.model().identity(), options.temperature);
     let made_of = |through| made_of(&labels, through, &taught, options.temperature);
     let (space, record) = open(writer, bank, labels.ids().last().copied(), &made_of, options)?;

@@ -94,7 +94,7 @@ fn masses(
     places: &[usize],
 ) -> Result<Vec<Vec<(NodeId, f32)>>, TagError> {
     let labels = library.index().rows(bank.space().id)?;
-    let taught = bank.taught(library)?;
+    let taught = bank.taught(library, &labels)?;
     let logits = Logits::new(encoder, 1.0);
     let comparison = Comparison {
         labels: &labels,

@@ -140,11 +140,11 @@ impl Taught {
 }
 
 impl Bank {
-    /// What the bank's examples taught it, by the method that was chosen for them.
+    /// What the bank's examples taught it, by the method that was chosen for them. `labels` are the vectors of the bank.
     ///
     /// # Errors
     /// The library cannot be read.
-    pub fn taught(&self, library: &Library) -> Result<Taught, LabelError> {
+    pub fn taught(&self, library: &Library, labels: &Rows) -> Result<Taught, LabelError> {
         let index = library.index();
         let Some(space) = index.space(&space_name(self.name()))? else {
             return Ok(Taught::default());
@@ -162,13 +162,12 @@ impl Bank {
                 examples.entry(example.record.label).or_default().push(vector);
             }
         }
-        let rows = index.rows(self.space().id)?;
         let mut lessons = Vec::new();
         for (key, examples) in examples {
             if let Some(label) = index.id_of_key(self.space().id, key.as_bytes())?
                 && let Some(text) = index.vector(self.space().id, label)?
             {
-                let rival = rival(&rows, label, &examples)?;
+                let rival = rival(labels, label, &examples)?;
                 lessons.push(Lesson {
                     label,
                     text,
@@ -186,11 +185,11 @@ impl Bank {
 }
 
 /// [`Lesson::rival`], from some of the examples, evenly.
-fn rival(rows: &Rows, label: ItemId, examples: &[Vec<f32>]) -> Result<f32, LabelError> {
+fn rival(labels: &Rows, label: ItemId, examples: &[Vec<f32>]) -> Result<f32, LabelError> {
     let step = examples.len().div_ceil(RIVALRIES).max(1);
     let examples: Vec<_> = examples.iter().step_by(step).collect();
-    let bests = rows.dot_many(&examples)?.into_iter().map(|cosines| {
-        let others = rows.ids().iter().zip(cosines).filter(|(id, _)| **id != label);
+    let bests = labels.dot_many(&examples)?.into_iter().map(|cosines| {
+        let others = labels.ids().iter().zip(cosines).filter(|(id, _)| **id != label);
         others.map(|(_, cosine)| cosine).fold(-1.0, f32::max)
     });
     Ok(bests.sum::<f32>() / examples.len() as f32)

@@ -41,7 +41,7 @@ impl Prototype {
         let known = (count * gap.known(&lesson.text, &middle) + 1.0) / (count + 1.0);
         let even = EVEN * known.clamp(LEAST, 1.0);
         let nearness = gap.nearness(&middle);
-        let same = nearness_of_same(&examples, &nearness, gap);
+        let same = nearness_of_same(&examples, &middle, &nearness, gap);
         let told = count * (same / (ALIKE * gap.image_spread)).clamp(LEAST, 1.0);
         let kept = even / (even + told);
         // What any image has: the mean of a text's cosines.
@@ -73,9 +73,9 @@ impl Prototype {
 
 /// How near to the middle of the examples other images are likely to lie that show the same, at least 0: as near as each
 /// example lies to the middle of the others.
-fn nearness_of_same(examples: &[&[f32]], to_middle: &Nearness, gap: &Gap) -> f32 {
-    let (count, middle) = (examples.len() as f32, mean(examples));
-    let alone = ALONE * to_middle.of(&middle);
+fn nearness_of_same(examples: &[&[f32]], middle: &[f32], to_middle: &Nearness, gap: &Gap) -> f32 {
+    let count = examples.len() as f32;
+    let alone = ALONE * to_middle.of(middle);
     if examples.len() < 2 {
         return alone.max(0.0);
     }
@@ -104,13 +104,7 @@ mod tests {
     fn learned(text: &[f32], example: &[f32], examples: usize) -> Prototype {
         let images = images();
         let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
-        let lesson = Lesson {
-            label: 0,
-            text: text.to_vec(),
-            rival: -1.0,
-            examples: vec![example.to_vec(); examples],
-        };
-        Prototype::new(&lesson, &Gap::measure(&images, &[text]))
+        Prototype::new(&lesson(text, -1.0, example, examples), &Gap::measure(&images, &[text]))
     }
 
     #[test]
@@ -121,36 +115,75 @@ mod tests {
         assert!(gain(1) > 0.0 && gain(4) > gain(1), "{} {}", gain(1), gain(4));
     }
 
+    /// Images in so many directions that they lie at right angles to one another, as those of a model do.
+    fn wide_image(number: usize) -> Vec<f32> {
+        let around = (1..64).map(|place| ((number * 64 + place) as f32).powi(2).sin() / 8.0);
+        unit([1.0].into_iter().chain(around).collect())
+    }
+
+    /// The text of such an image, as far from all images as texts are.
+    fn text_of(image: &[f32]) -> Vec<f32> {
+        unit([-1.0].into_iter().chain(image[1..].iter().copied()).collect())
+    }
+
+    fn wide_gap(images: &[Vec<f32>], text: &[f32]) -> Gap {
+        let images: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
+        Gap::measure(&images, &[text])
+    }
+
+    fn lesson(text: &[f32], rival: f32, example: &[f32], examples: usize) -> Lesson {
+        Lesson {
+            label: 0,
+            text: text.to_vec(),
+            rival,
+            examples: vec![example.to_vec(); examples],
+        }
+    }
+
     #[test]
     fn a_text_that_does_not_know_its_examples_weighs_less() {
-        let example = unit(vec![1.0, 0.7, 0.0]);
-        let kept = |text: Vec<f32>, examples| learned(&unit(text), &example, examples).kept;
-        let (knows, does_not) = (vec![-1.0, 0.2, 0.1], vec![-1.0, -0.2, 0.1]);
-        assert!(kept(knows, 2) > 2.0 * kept(does_not.clone(), 2));
-        assert!(kept(does_not.clone(), 1) > kept(does_not, 4));
+        let images: Vec<Vec<f32>> = (0..40).map(wide_image).collect();
+        let example = &images[0];
+        let against: Vec<f32> = [example[0]]
+            .into_iter()
+            .chain(example[1..].iter().map(|value| -value))
+            .collect();
+        let (knows, does_not) = (text_of(example), text_of(&against));
+        let kept = |text: &[f32], examples| {
+            Prototype::new(&lesson(text, -1.0, example, examples), &wide_gap(&images, text)).kept
+        };
+        assert_eq!(kept(&knows, 2), 0.5);
+        assert!(kept(&does_not, 2) < 0.2);
+        assert!(kept(&does_not, 1) > kept(&does_not, 4));
+    }
+
+    #[test]
+    fn without_a_rival_scores_have_the_mean_and_the_spread_of_cosines_with_texts() {
+        let images: Vec<Vec<f32>> = (0..40).map(wide_image).collect();
+        let text = text_of(&wide_image(99));
+        let gap = wide_gap(&images, &text);
+        let learned = Prototype::new(&lesson(&text, -1.0, &images[0], 1), &gap);
+        let parts: Vec<f32> = images
+            .iter()
+            .map(|image| learned.score(image, 0.0) / (1.0 - learned.kept))
+            .collect();
+        let mean = parts.iter().sum::<f32>() / parts.len() as f32;
+        let spread = (parts.iter().map(|part| (part - mean).powi(2)).sum::<f32>() / parts.len() as f32).sqrt();
+        assert!((mean - gap.text_mean).abs() < 1e-5, "{mean} {}", gap.text_mean);
+        assert!(
+            spread > gap.text_spread / 2.0 && spread < gap.text_spread * 2.0,
+            "{spread} {}",
+            gap.text_spread
+        );
     }
 
     #[test]
     fn an_example_has_more_than_its_rival_and_other_images_have_less() {
-        // In so many directions images lie at right angles to one another, as those of a model do.
-        let image = |number: usize| {
-            let around = (1..64).map(|place| ((number * 64 + place) as f32).powi(2).sin() / 8.0);
-            unit([1.0].into_iter().chain(around).collect())
-        };
-        let images: Vec<Vec<f32>> = (0..40).map(image).collect();
-        let mut text = image(99);
-        text[0] = -1.0;
-        let text = unit(text);
-        let views: Vec<&[f32]> = images.iter().map(Vec::as_slice).collect();
-        let gap = Gap::measure(&views, &[&text]);
+        let images: Vec<Vec<f32>> = (0..40).map(wide_image).collect();
+        let text = text_of(&wide_image(99));
+        let gap = wide_gap(&images, &text);
         let score = |rival: f32, examples: usize, image: &[f32]| {
-            let lesson = Lesson {
-                label: 0,
-                text: text.clone(),
-                rival,
-                examples: vec![images[0].clone(); examples],
-            };
-            Prototype::new(&lesson, &gap).score(image, dot(image, &text))
+            Prototype::new(&lesson(&text, rival, &images[0], examples), &gap).score(image, dot(image, &text))
         };
         let rival = score(-1.0, 1, &images[0]) + 0.5;
         for examples in [1, 3] {
