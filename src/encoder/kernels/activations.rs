@@ -138,7 +138,7 @@ impl<S: RowSource> Work for Fill<'_, S> {
     #[inline(always)]
     fn run<D: Dot>(self) {
         let to = self.to;
-        let padded = to.depth.next_multiple_of(D::GROUP);
+        let padded = to.depth.next_multiple_of(D::STEP);
         let values = padded * size_of::<D::Input>();
         // An odd number of lines from row to row: the rows of a tile then lie in different sets of the L1 cache.
         to.stride = (values.div_ceil(LINE) | 1) * LINE;

@@ -8,7 +8,7 @@ use super::error::{KernelError, same_size};
 use super::lanes::Lanes;
 use super::layout::Precision;
 use super::softmax::softmax;
-use super::tile::{ROWS, Tile, panel, tiles};
+use super::tile::{ROWS, Tile, tiles};
 
 /// Multi-head self-attention (Vaswani et al., 2017) within each of several sequences that lie packed one after another,
 /// so that no padding is computed and no sequence sees its neighbours.
@@ -122,7 +122,7 @@ impl Head<'_> {
     /// Regroups keys and values so that tiles read them in order. Panels are filled up with zeros.
     #[inline(always)]
     fn pack<L: Lanes>(&self, scratch: &mut Scratch) {
-        let panel = panel::<Float<L>>();
+        let panel = Float::<L>::PANEL;
         let scale = 1.0 / (self.size as f32).sqrt();
         let part =
             |token: usize, which: usize| &self.sequence[(3 * token + which) * self.width + self.first..][..self.size];
@@ -150,10 +150,10 @@ impl Head<'_> {
     /// Writes what each token attends to into the head's columns of `result`, `[length, width]`.
     #[inline(always)]
     fn attend<L: Lanes>(&self, causal: bool, scratch: &mut Scratch, result: &mut [f32]) {
-        let panel = panel::<Float<L>>();
+        let panel = Float::<L>::PANEL;
         let stride = self.length.next_multiple_of(panel);
         scratch.scores.resize((ROWS * stride).max(scratch.scores.len()), 0.0);
-        for (first, rows) in tiles(self.length) {
+        for (first, rows) in tiles(self.length, ROWS) {
             let reach = if causal { first + rows } else { self.length };
             let queries = Factor {
                 values: &self.sequence[3 * first * self.width + self.first..],
@@ -197,7 +197,7 @@ impl Factor<'_> {
     fn multiply<L: Lanes>(&self, weights: &[f32], output: &mut [f32], stride: usize, columns: usize) {
         let last = self.rows - 1;
         assert!(self.values.len() >= last * self.stride + self.depth && output.len() >= last * stride + columns);
-        assert!(weights.len() >= self.depth * panel::<Float<L>>());
+        assert!(weights.len() >= self.depth * Float::<L>::PANEL);
         let tile = Tile::<Float<L>> {
             inputs: self.values.as_ptr(),
             input_stride: self.stride,
@@ -218,7 +218,7 @@ impl Factor<'_> {
         };
         // SAFETY: the slices are as long as the tile says, which is asserted above; this code runs with the
         // instructions of `L`.
-        unsafe { tile.multiply(self.rows) };
+        unsafe { tile.in_registers(self.rows) };
     }
 }
 

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::dot::Dot;
 use super::storage::LINE;
-use super::tile::panel;
 
 /// What a product is computed in; its sums and everything around it are f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +24,8 @@ pub(crate) struct Layout {
     panel: usize,
     /// Values of the depth that lie together.
     group: usize,
+    /// Values of the depth that it is filled up to a multiple of; whole groups.
+    step: usize,
     /// Values of the depth in a block; at least the depth where it is not cut.
     block: usize,
 }
@@ -34,8 +35,9 @@ impl Layout {
     pub(super) fn of<D: Dot>(precision: Precision) -> Self {
         Self {
             precision,
-            panel: panel::<D>(),
+            panel: D::PANEL,
             group: D::GROUP,
+            step: D::STEP,
             block: D::BLOCK,
         }
     }
@@ -48,7 +50,8 @@ impl Layout {
             Precision::Int8 => 3,
         };
         let block = self.block.min(u32::MAX as usize) as u64;
-        precision << 56 | (self.group as u64) << 48 | (self.panel as u64) << 32 | block
+        let more_groups = (self.step / self.group - 1) as u64;
+        precision << 56 | (self.group as u64) << 48 | more_groups << 40 | (self.panel as u64) << 32 | block
     }
 
     /// Where the parts of a matrix lie in its bytes.
@@ -66,7 +69,7 @@ impl Layout {
             start..start + bytes
         };
         Parts {
-            weights: part(columns * depth.next_multiple_of(self.group) * weight),
+            weights: part(columns * depth.next_multiple_of(self.step) * weight),
             bias: part(columns * 4),
             scales: part(if integers { columns * 4 } else { 0 }),
             totals: part(if integers { columns * 4 } else { 0 }),

@@ -4,15 +4,17 @@
 //! | --- | --- |
 //! | `choice` | [`Kernels`]: which instructions the processor has, and the way to code that uses them |
 //! | `lanes/` | a register of f32, one file an instruction set |
-//! | `dot/` | the inner step of a product, one type an instruction set and precision |
+//! | `dot/` | how a product's rows and weights are stored and multiplied, one type an instruction set and precision |
 //! | `tile`, `layout`, `packed`, `product` | [`PackedMatrix`]: products of rows with packed weights |
 //! | `peak` | how fast a core is at best |
 //! | `encode`, `activations` | [`Activations`]: rows, converted to what a product multiplies |
 //! | `tally` | sums and largest of scores that are not kept |
 //! | `functions`, `softmax`, `norm`, `attention`, `probe`, `patches`, `depthwise` | what happens between products |
 //!
-//! To add an instruction set, write its `Lanes` and its `Dot`s, and name them in `choice`. Everything runs on the calling
-//! thread, and no row of a result depends on the other rows of a call: not even its last bit.
+//! To add an instruction set, write its `Lanes` and its `Dot`s, and name them in `choice`. A `Dot` says how rows and weights
+//! are stored and multiplied a tile at a time: in registers of `Lanes`, by `dot::Registers`, or as `dot/amx.rs` does it.
+//!
+//! Everything runs on the calling thread, and no row of a result depends on the other rows of a call: not even its last bit.
 
 mod activations;
 mod attention;

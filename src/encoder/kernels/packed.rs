@@ -8,7 +8,6 @@ use super::encode::Weight;
 use super::error::{KernelError, same_size};
 use super::layout::{Layout, Parts, Precision, blocks};
 use super::storage::{Aligned, Bytes, Number, Shared, numbers, numbers_mut};
-use super::tile::panel;
 
 /// The numbers of a packed matrix.
 pub(super) struct Columns<'a, W> {
@@ -165,7 +164,7 @@ impl Work for Pack<'_> {
         if let Some(bias) = self.bias {
             numbers_mut::<f32>(&mut self.bytes[self.parts.bias.clone()])[..self.outputs].copy_from_slice(bias);
         }
-        let (panel, padded) = (panel::<D>(), self.depth.next_multiple_of(D::GROUP));
+        let (panel, padded) = (D::PANEL, self.depth.next_multiple_of(D::STEP));
         // A panel's rows one after another; what is beyond the last output or the depth stays zeros.
         let mut rows = vec![D::Weight::default(); panel * padded];
         for first in (0..self.outputs).step_by(panel) {
@@ -191,7 +190,7 @@ impl Work for Pack<'_> {
 /// Puts the rows of the panel that begins with column `first` where they belong in all blocks.
 #[inline(always)]
 fn spread<D: Dot>(rows: &[D::Weight], weights: &mut [D::Weight], (first, columns, padded): (usize, usize, usize)) {
-    let panel = panel::<D>();
+    let panel = D::PANEL;
     for (start, depth, offset) in blocks::<D>(columns, padded) {
         let block = &mut weights[offset + first * depth..][..panel * depth];
         for (group, groups) in block.chunks_exact_mut(panel * D::GROUP).enumerate() {

@@ -11,7 +11,7 @@ use super::functions::Activation;
 use super::layout::{Layout, blocks};
 use super::packed::{Columns, PackedMatrix};
 use super::storage::{LINE, numbers};
-use super::tile::{ROWS, Tile, panel, tiles};
+use super::tile::{Tile, tiles};
 
 /// Bytes of converted rows that pass all panels of a block together, before the others do: those of a batch, for each pass
 /// reads all weights anew, from beyond the L2 cache.
@@ -84,7 +84,7 @@ impl Work for Product<'_> {
         let columns = self
             .matrix
             .columns::<D::Weight>(Layout::of::<D>(self.matrix.precision))?;
-        let padded = self.matrix.depth.next_multiple_of(D::GROUP);
+        let padded = self.matrix.depth.next_multiple_of(D::STEP);
         let (rows, stride) = (self.rows.rows, self.rows.stride / size_of::<D::Input>());
         let values = numbers::<D::Input>(self.rows.values);
         let needed = rows.checked_sub(1).map_or(0, |before| before * stride + padded);
@@ -126,8 +126,8 @@ impl Product<'_> {
         values: &[D::Input],
         (first, count): (usize, usize),
     ) {
-        let (outputs, panel) = (self.matrix.outputs, panel::<D>());
-        let padded = self.matrix.depth.next_multiple_of(D::GROUP);
+        let (outputs, panel) = (self.matrix.outputs, D::PANEL);
+        let padded = self.matrix.depth.next_multiple_of(D::STEP);
         for (start, depth, offset) in blocks::<D>(outputs.next_multiple_of(panel), padded) {
             let activation = match self.epilogue {
                 Epilogue::Activate(activation) if start + depth == padded => Some(activation),
@@ -157,11 +157,11 @@ impl Product<'_> {
         values: &[D::Input],
         (first, count): (usize, usize),
     ) {
-        let (outputs, panel, depth) = (self.matrix.outputs, panel::<D>(), group.depth);
+        let (outputs, panel, depth) = (self.matrix.outputs, D::PANEL, group.depth);
         let (stride, scales) = (self.rows.stride / size_of::<D::Input>(), self.rows.scales);
         let output = &mut self.output[first * outputs..][..count * outputs];
         // The tiles share in fetching the next group, which follows this one.
-        let tiles_of_group = count.div_ceil(ROWS) * group.outputs.len().div_ceil(panel);
+        let tiles_of_group = count.div_ceil(D::ROWS) * group.outputs.len().div_ceil(panel);
         let lines = if count <= FEW_ROWS {
             size_of_val(group.weights) / LINE
         } else {
@@ -169,7 +169,7 @@ impl Product<'_> {
         };
         let fetched = lines.div_ceil(tiles_of_group.max(1));
         let mut next_weights = group.weights.as_ptr_range().end.cast::<u8>();
-        for (row, size) in tiles(count) {
+        for (row, size) in tiles(count, D::ROWS) {
             let inputs = &values[row * stride + group.start..];
             for (column, weights) in group
                 .outputs
@@ -201,7 +201,7 @@ impl Product<'_> {
                 // SAFETY: `values` holds the depth of `count` rows, which was checked; `columns` holds whole panels, as
                 // `PackedMatrix::columns` checks; `output` holds `count` rows of `outputs`, and `width` of them are left
                 // from `column` on. This code runs with the instructions of `D`.
-                unsafe { tile.multiply(size) };
+                unsafe { D::multiply(tile, size) };
                 if let Some(activation) = group.activation.filter(|which| *which != Activation::Relu6) {
                     for row in output[row * outputs..][..size * outputs].chunks_exact_mut(outputs) {
                         activation.apply::<D::Lanes>(&mut row[column..][..width]);

@@ -2,12 +2,12 @@
 
 #![allow(unsafe_code, reason = "vector instructions on packed memory")]
 
-use super::dot::{Dot, Work};
+use super::dot::{Dot, Registers, Work};
 use super::functions::{Function, Relu6};
 use super::lanes::Lanes;
 use super::storage::LINE;
 
-/// Rows of a tile. With [`Lanes::PANEL`] registers each, their sums leave room for the operands.
+/// Rows of a tile in registers. With [`Lanes::PANEL`] of them each, their sums leave room for the operands.
 pub(super) const ROWS: usize = 6;
 
 /// What a tile multiplies and where its sums go. Everything that it points to must stay as the fields say while a product
@@ -45,7 +45,7 @@ pub(super) struct Tile<D: Dot> {
 
 /// Begins to fetch the cache line at `address`, which need not be readable, into the L1 cache.
 #[inline(always)]
-fn fetch(address: *const u8) {
+pub(super) fn fetch(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the instruction is part of x86-64, and does nothing where the address is wrong.
     unsafe {
@@ -62,7 +62,7 @@ fn fetch(address: *const u8) {
 
 /// As [`fetch`], into the L2 cache: what is needed only later would push out of the L1 cache what is needed now.
 #[inline(always)]
-fn fetch_early(address: *const u8) {
+pub(super) fn fetch_early(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: as in `fetch`.
     unsafe {
@@ -77,17 +77,11 @@ fn fetch_early(address: *const u8) {
     let _ = address;
 }
 
-/// Columns of a panel.
+/// The sizes of as few tiles of `most` rows as hold `rows`, as even as can be: a tile of one or two rows, left over at the
+/// end, would wait for its own sums. Each is paired with its first row.
 #[inline(always)]
-pub(super) const fn panel<D: Dot>() -> usize {
-    D::Lanes::PANEL * D::Lanes::COUNT
-}
-
-/// The sizes of as few tiles as hold `rows`, as even as can be: a tile of one or two rows, left over at the end, would
-/// wait for its own sums. Each is paired with its first row.
-#[inline(always)]
-pub(super) fn tiles(rows: usize) -> impl Iterator<Item = (usize, usize)> {
-    let count = rows.div_ceil(ROWS).max(1);
+pub(super) fn tiles(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = rows.div_ceil(most).max(1);
     let (size, larger) = (rows / count, rows % count);
     (0..count)
         .map(move |tile| (tile * size + tile.min(larger), size + usize::from(tile < larger)))
@@ -95,12 +89,49 @@ pub(super) fn tiles(rows: usize) -> impl Iterator<Item = (usize, usize)> {
 }
 
 impl<D: Dot> Tile<D> {
+    /// Ends with `sums` of the register of columns that begins with `column`, in a row: adds what is to be added to them, and
+    /// writes them.
+    ///
+    /// # Safety
+    /// The pointers must be as the fields say, and `column` one of the columns.
+    #[inline(always)]
+    pub(super) unsafe fn put(&self, row: usize, column: usize, sums: D::Lanes) {
+        let (width, left) = (D::Lanes::COUNT, self.columns - column);
+        let mut value = sums;
+        // SAFETY: the caller's promise; no more than `columns` of the output are read and written, and a bias is there for
+        // a whole panel.
+        unsafe {
+            if let Some(bias) = self.bias {
+                value = value + D::Lanes::load(bias.add(column));
+            }
+            let output = self.output.add(row * self.output_stride + column);
+            if self.accumulate {
+                let before = if left >= width {
+                    D::Lanes::load(output)
+                } else {
+                    D::Lanes::load_first(output, left)
+                };
+                value = before + value;
+            }
+            if self.relu6 {
+                value = Relu6::of(value);
+            }
+            if left >= width {
+                value.store(output);
+            } else {
+                value.store_first(output, left);
+            }
+        }
+    }
+}
+
+impl<D: Registers> Tile<D> {
     /// Multiplies `rows` rows, of which there are at most [`ROWS`].
     ///
     /// # Safety
     /// The pointers must be as the fields say, and the processor must have the instructions.
     #[inline(always)]
-    pub(super) unsafe fn multiply(self, rows: usize) {
+    pub(super) unsafe fn in_registers(self, rows: usize) {
         // SAFETY: the caller's promise.
         unsafe {
             match self.columns.div_ceil(D::Lanes::COUNT) {
@@ -113,7 +144,7 @@ impl<D: Dot> Tile<D> {
         }
     }
 
-    /// As [`Tile::multiply`], with the number of registers a row known to the compiler, and below that of rows.
+    /// As [`Tile::in_registers`], with the number of registers a row known to the compiler, and below that of rows.
     #[inline(always)]
     unsafe fn with_registers<const REGISTERS: usize>(self, rows: usize) {
         // SAFETY: the caller's promise.
@@ -131,9 +162,9 @@ impl<D: Dot> Tile<D> {
     }
 }
 
-struct Fixed<T: Dot, const SIZE: usize, const REGISTERS: usize>(Tile<T>);
+struct Fixed<T: Registers, const SIZE: usize, const REGISTERS: usize>(Tile<T>);
 
-impl<T: Dot, const SIZE: usize, const REGISTERS: usize> Work for Fixed<T, SIZE, REGISTERS> {
+impl<T: Registers, const SIZE: usize, const REGISTERS: usize> Work for Fixed<T, SIZE, REGISTERS> {
     type Output = ();
 
     #[inline(always)]
@@ -146,7 +177,7 @@ impl<T: Dot, const SIZE: usize, const REGISTERS: usize> Work for Fixed<T, SIZE, 
     }
 }
 
-impl<D: Dot, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REGISTERS> {
+impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REGISTERS> {
     /// # Safety
     /// The pointers must be as the fields say.
     #[inline(always)]
@@ -170,7 +201,7 @@ impl<D: Dot, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REGISTERS
                 if group % line == 0 {
                     self.fetch(group, line);
                 }
-                let from = tile.weights.add(group * panel::<D>() * D::GROUP);
+                let from = tile.weights.add(group * D::PANEL * D::GROUP);
                 let mut weights = [D::weights(from); REGISTERS];
                 for (register, weights) in weights.iter_mut().enumerate() {
                     *weights = D::weights(from.add(register * width * D::GROUP));
@@ -214,32 +245,9 @@ impl<D: Dot, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REGISTERS
         for (row, sums) in sums.into_iter().enumerate() {
             for (register, sums) in sums.into_iter().enumerate() {
                 let column = register * width;
-                let left = tile.columns - column;
-                // SAFETY: the caller's promise; no more than `columns` of the output are read and written.
-                unsafe {
-                    let (row_scale, scales) = (tile.row_scales.wrapping_add(row), tile.scales.wrapping_add(column));
-                    let mut value = D::finish(sums, row_scale, scales);
-                    if let Some(bias) = tile.bias {
-                        value = value + D::Lanes::load(bias.add(column));
-                    }
-                    let output = tile.output.add(row * tile.output_stride + column);
-                    if tile.accumulate {
-                        let before = if left >= width {
-                            D::Lanes::load(output)
-                        } else {
-                            D::Lanes::load_first(output, left)
-                        };
-                        value = before + value;
-                    }
-                    if tile.relu6 {
-                        value = Relu6::of(value);
-                    }
-                    if left >= width {
-                        value.store(output);
-                    } else {
-                        value.store_first(output, left);
-                    }
-                }
+                let (row_scale, scales) = (tile.row_scales.wrapping_add(row), tile.scales.wrapping_add(column));
+                // SAFETY: the caller's promise.
+                unsafe { tile.put(row, column, D::finish(sums, row_scale, scales)) };
             }
         }
     }
@@ -253,7 +261,7 @@ mod tests {
     fn tiles_are_even_and_follow_one_another() {
         for rows in 0..100 {
             let mut next = 0;
-            let sizes: Vec<usize> = tiles(rows)
+            let sizes: Vec<usize> = tiles(rows, ROWS)
                 .map(|(first, size)| {
                     assert_eq!(first, next);
                     next += size;

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::super::encode::quantize;
 use super::super::lanes::Lanes;
 use super::super::lanes::avx2::Avx2;
-use super::{Dot, Encoding, Work, integer_sums};
+use super::{Dot, Encoding, Registers, Work, integer_rows, integer_sums, register_tiles};
 
 /// int8 by int8, both widened to i16: two products and their sum in one instruction, exact.
 pub(in super::super) struct Pairs;
@@ -17,14 +17,20 @@ pub(in super::super) struct Pairs;
     reason = "one reason for all of them, just above"
 )]
 impl Dot for Pairs {
-    integer_sums!(Avx2, i16, Int16, offset: 0, group: 2);
-    type Inputs = __m256i;
-    type Weights = __m256i;
+    register_tiles!();
+    integer_rows!(Avx2, i16, Int16, offset: 0, group: 2);
 
     #[inline(never)]
     unsafe fn enter<W: Work>(work: W) -> W::Output {
         unsafe { Avx2::enter::<Self, W>(work) }
     }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all of them, above")]
+impl Registers for Pairs {
+    integer_sums!(Avx2);
+    type Inputs = __m256i;
+    type Weights = __m256i;
 
     #[inline(always)]
     unsafe fn start(_: *const i32) -> __m256i {
@@ -62,14 +68,20 @@ fn enter_vnni<W: Work>(work: W) -> W::Output {
     reason = "one reason for all of them, just above"
 )]
 impl Dot for Vnni {
-    integer_sums!(Avx2, u8, Uint8, offset: 128, group: 4);
-    type Inputs = __m256i;
-    type Weights = __m256i;
+    register_tiles!();
+    integer_rows!(Avx2, u8, Uint8, offset: 128, group: 4);
 
     #[inline(never)]
     unsafe fn enter<W: Work>(work: W) -> W::Output {
         unsafe { enter_vnni(work) }
     }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all of them, above")]
+impl Registers for Vnni {
+    integer_sums!(Avx2);
+    type Inputs = __m256i;
+    type Weights = __m256i;
 
     #[inline(always)]
     unsafe fn start(totals: *const i32) -> __m256i {

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::super::encode::{bf16_bits, quantize};
 use super::super::lanes::Lanes;
 use super::super::lanes::avx512::Avx512;
-use super::{Dot, Encoding, Work, integer_sums};
+use super::{Dot, Encoding, Registers, Work, integer_rows, integer_sums, register_tiles};
 
 /// int8 by int8, both widened to i16: two products and their sum in one instruction, exact.
 pub(in super::super) struct Pairs;
@@ -17,14 +17,20 @@ pub(in super::super) struct Pairs;
     reason = "one reason for all of them, just above"
 )]
 impl Dot for Pairs {
-    integer_sums!(Avx512, i16, Int16, offset: 0, group: 2);
-    type Inputs = __m512i;
-    type Weights = __m512i;
+    register_tiles!();
+    integer_rows!(Avx512, i16, Int16, offset: 0, group: 2);
 
     #[inline(never)]
     unsafe fn enter<W: Work>(work: W) -> W::Output {
         unsafe { Avx512::enter::<Self, W>(work) }
     }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all of them, above")]
+impl Registers for Pairs {
+    integer_sums!(Avx512);
+    type Inputs = __m512i;
+    type Weights = __m512i;
 
     #[inline(always)]
     unsafe fn start(_: *const i32) -> __m512i {
@@ -62,14 +68,20 @@ fn enter_vnni<W: Work>(work: W) -> W::Output {
     reason = "one reason for all of them, just above"
 )]
 impl Dot for Vnni {
-    integer_sums!(Avx512, u8, Uint8, offset: 128, group: 4);
-    type Inputs = __m512i;
-    type Weights = __m512i;
+    register_tiles!();
+    integer_rows!(Avx512, u8, Uint8, offset: 128, group: 4);
 
     #[inline(never)]
     unsafe fn enter<W: Work>(work: W) -> W::Output {
         unsafe { enter_vnni(work) }
     }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all of them, above")]
+impl Registers for Vnni {
+    integer_sums!(Avx512);
+    type Inputs = __m512i;
+    type Weights = __m512i;
 
     #[inline(always)]
     unsafe fn start(totals: *const i32) -> __m512i {
@@ -112,12 +124,11 @@ fn enter_bf16<W: Work>(work: W) -> W::Output {
     reason = "one reason for all of them, just above"
 )]
 impl Dot for Bf16 {
+    register_tiles!();
+
     type Lanes = Avx512;
     type Input = u16;
     type Weight = u16;
-    type Sums = __m512;
-    type Inputs = __m512bh;
-    type Weights = __m512bh;
 
     const ENCODING: Encoding = Encoding::Bf16;
     const GROUP: usize = 2;
@@ -130,13 +141,36 @@ impl Dot for Bf16 {
 
     #[inline(always)]
     fn encode(row: &[f32], to: &mut [u16]) -> f32 {
-        let (values, rest) = to.split_at_mut(row.len().min(to.len()));
-        for (to, value) in values.iter_mut().zip(row) {
-            *to = bf16_bits(*value);
-        }
-        rest.fill(0);
-        1.0
+        encode_bf16(row, to)
     }
+}
+
+/// [`Dot::encode`] for bf16: the nearest, as everywhere, but for numbers of less than 2^-126, which become zeros here.
+#[inline(always)]
+pub(super) fn encode_bf16(row: &[f32], to: &mut [u16]) -> f32 {
+    let count = row.len().min(to.len());
+    let (values, rest) = to.split_at_mut(count);
+    let (whole, last) = values.as_chunks_mut::<{ Avx512::COUNT }>();
+    let (rows, last_of_row) = row[..count].as_chunks::<{ Avx512::COUNT }>();
+    for (to, values) in whole.iter_mut().zip(rows) {
+        // SAFETY: as many values are read and written as a register has, with instructions that are there below `enter`.
+        unsafe {
+            let rounded = _mm512_cvtneps_pbh(_mm512_loadu_ps(values.as_ptr()));
+            to.as_mut_ptr().cast::<__m256bh>().write_unaligned(rounded);
+        }
+    }
+    for (to, value) in last.iter_mut().zip(last_of_row) {
+        *to = bf16_bits(*value);
+    }
+    rest.fill(0);
+    1.0
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all of them, above")]
+impl Registers for Bf16 {
+    type Sums = __m512;
+    type Inputs = __m512bh;
+    type Weights = __m512bh;
 
     #[inline(always)]
     unsafe fn start(_: *const i32) -> __m512 {

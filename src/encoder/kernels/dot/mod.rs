@@ -1,8 +1,10 @@
 //! How rows and weights of each precision are multiplied: the inner step of the packed product, one type an instruction
-//! set and precision.
+//! set and precision. Most work in registers, [`Registers`]; `amx` has tiles of its own.
 
 #![allow(unsafe_code, reason = "vector instructions, once they are detected")]
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub(super) mod amx;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -16,6 +18,7 @@ use std::marker::PhantomData;
 use super::encode::{Weight, bf16_bits, widened};
 use super::lanes::Lanes;
 use super::storage::Number;
+use super::tile::{ROWS, Tile};
 
 /// Something to do with the instructions of one [`Dot`]. `run` and everything hot that it calls must be
 /// `#[inline(always)]`.
@@ -43,7 +46,7 @@ pub(super) enum Encoding {
     Uint8,
 }
 
-/// Dot products of one row with a register of columns, a few values of the depth ("group") at a time.
+/// How rows and packed weights are stored, and multiplied a tile at a time.
 ///
 /// As with [`Lanes`], the functions may be called in code below `enter` alone.
 pub(super) trait Dot: Sized {
@@ -52,17 +55,17 @@ pub(super) trait Dot: Sized {
     type Input: Number;
     /// A weight, as it is stored.
     type Weight: Weight + Number;
-    /// The sums of a register of columns.
-    type Sums: Copy;
-    /// A group of one row, in all lanes.
-    type Inputs: Copy;
-    /// A group of a register of columns.
-    type Weights: Copy;
 
     /// How `encode` converts.
     const ENCODING: Encoding;
-    /// Values of the depth in a group.
+    /// Values of the depth that lie together ("group").
     const GROUP: usize;
+    /// Values of the depth in a step of a product: whole groups. The depth is filled up to whole steps, with zeros.
+    const STEP: usize = Self::GROUP;
+    /// Columns of a panel.
+    const PANEL: usize = Self::Lanes::PANEL * Self::Lanes::COUNT;
+    /// The most rows of a tile.
+    const ROWS: usize = ROWS;
     /// Values of the depth after which sums are added to the output: what of a panel stays in the L1 cache while all rows
     /// pass. The sums of integers are finished only once, hence never cut.
     const BLOCK: usize;
@@ -75,6 +78,22 @@ pub(super) trait Dot: Sized {
 
     /// Converts a row and gives its scale; what is left of `to` becomes zeros.
     fn encode(row: &[f32], to: &mut [Self::Input]) -> f32;
+
+    /// Multiplies `rows` rows of `tile`, of which there are at most `ROWS`.
+    ///
+    /// # Safety
+    /// The pointers must be as the tile's fields say.
+    unsafe fn multiply(tile: Tile<Self>, rows: usize);
+}
+
+/// Dot products of one row with a register of columns, a group of the depth at a time.
+pub(super) trait Registers: Dot {
+    /// The sums of a register of columns.
+    type Sums: Copy;
+    /// A group of one row, in all lanes.
+    type Inputs: Copy;
+    /// A group of a register of columns.
+    type Weights: Copy;
 
     /// The sums before the first group. `totals` are those of the columns' weights, for integers alone.
     ///
@@ -100,14 +119,25 @@ pub(super) trait Dot: Sized {
     unsafe fn finish(sums: Self::Sums, row_scale: *const f32, scales: *const f32) -> Self::Lanes;
 }
 
-/// What is the same of both dot products that sum in f32, one value of the depth after another.
-macro_rules! float_sums {
+/// How all [`Registers`] multiply a tile.
+macro_rules! register_tiles {
+    () => {
+        #[inline(always)]
+        unsafe fn multiply(tile: $crate::encoder::kernels::tile::Tile<Self>, rows: usize) {
+            // SAFETY: the caller's promise.
+            unsafe { tile.in_registers(rows) }
+        }
+    };
+}
+use register_tiles;
+
+/// What is the same of both dot products that sum in f32, one value of the depth after another: how rows are kept.
+macro_rules! float_rows {
     ($lanes:ident) => {
+        register_tiles!();
+
         type Lanes = $lanes;
         type Input = f32;
-        type Sums = $lanes;
-        type Inputs = $lanes;
-        type Weights = $lanes;
 
         const GROUP: usize = 1;
         const BLOCK: usize = 768;
@@ -117,6 +147,15 @@ macro_rules! float_sums {
             // SAFETY: the caller's promise.
             unsafe { $lanes::enter::<Self, W>(work) }
         }
+    };
+}
+
+/// As `float_rows`: how registers of them are multiplied.
+macro_rules! float_sums {
+    ($lanes:ident) => {
+        type Sums = $lanes;
+        type Inputs = $lanes;
+        type Weights = $lanes;
 
         #[inline(always)]
         unsafe fn start(_: *const i32) -> $lanes {
@@ -145,7 +184,7 @@ macro_rules! float_sums {
 pub(super) struct Float<L>(PhantomData<L>);
 
 impl<L: Lanes> Dot for Float<L> {
-    float_sums!(L);
+    float_rows!(L);
 
     type Weight = f32;
 
@@ -158,6 +197,10 @@ impl<L: Lanes> Dot for Float<L> {
         rest.fill(0.0);
         1.0
     }
+}
+
+impl<L: Lanes> Registers for Float<L> {
+    float_sums!(L);
 
     #[inline(always)]
     unsafe fn weights(from: *const f32) -> L {
@@ -171,7 +214,7 @@ impl<L: Lanes> Dot for Float<L> {
 pub(super) struct WideBf16<L>(PhantomData<L>);
 
 impl<L: Lanes> Dot for WideBf16<L> {
-    float_sums!(L);
+    float_rows!(L);
 
     type Weight = u16;
 
@@ -186,6 +229,10 @@ impl<L: Lanes> Dot for WideBf16<L> {
         rest.fill(0.0);
         1.0
     }
+}
+
+impl<L: Lanes> Registers for WideBf16<L> {
+    float_sums!(L);
 
     #[inline(always)]
     unsafe fn weights(from: *const u16) -> L {
@@ -194,14 +241,13 @@ impl<L: Lanes> Dot for WideBf16<L> {
     }
 }
 
-/// What is the same of all dot products of int8: integer sums, never cut, and their scales. `$offset` is what the rows'
-/// values are stored above their own, so that they have no sign; it is taken back out by the totals of the weights.
-macro_rules! integer_sums {
+/// What is the same of all dot products of int8: how rows are kept, and that sums are never cut. `$offset` is what the
+/// rows' values are stored above their own, so that they have no sign; it is taken back out by the totals of the weights.
+macro_rules! integer_rows {
     ($lanes:ty, $input:ty, $encoding:ident, offset: $offset:literal, group: $group:literal) => {
         type Lanes = $lanes;
         type Input = $input;
         type Weight = i8;
-        type Sums = <$lanes as Lanes>::Integers;
 
         const ENCODING: Encoding = Encoding::$encoding;
         const GROUP: usize = $group;
@@ -211,6 +257,14 @@ macro_rules! integer_sums {
         fn encode(row: &[f32], to: &mut [$input]) -> f32 {
             quantize::<$lanes, $input>(row, to, |value| (value + $offset) as $input)
         }
+    };
+}
+use integer_rows;
+
+/// As `integer_rows`: integer sums in registers, and their scales.
+macro_rules! integer_sums {
+    ($lanes:ty) => {
+        type Sums = <$lanes as Lanes>::Integers;
 
         #[inline(always)]
         unsafe fn finish(sums: Self::Sums, row_scale: *const f32, scales: *const f32) -> $lanes {

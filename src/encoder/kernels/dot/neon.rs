@@ -6,7 +6,7 @@ use std::arch::asm;
 use super::super::encode::quantize;
 use super::super::lanes::Lanes;
 use super::super::lanes::neon::Neon;
-use super::{Dot, Encoding, Work, integer_sums};
+use super::{Dot, Encoding, Registers, Work, integer_rows, integer_sums, register_tiles};
 
 /// int8 by int8 in i16, which a product fits in; pairs of products are added to the sums.
 pub(in super::super) struct Pairs;
@@ -17,14 +17,20 @@ pub(in super::super) struct Pairs;
     reason = "one reason for all of them, just above"
 )]
 impl Dot for Pairs {
-    integer_sums!(Neon, i8, Int8, offset: 0, group: 2);
-    type Inputs = int8x8_t;
-    type Weights = int8x8_t;
+    register_tiles!();
+    integer_rows!(Neon, i8, Int8, offset: 0, group: 2);
 
     #[inline(never)]
     unsafe fn enter<W: Work>(work: W) -> W::Output {
         unsafe { Neon::enter::<Self, W>(work) }
     }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all of them, above")]
+impl Registers for Pairs {
+    integer_sums!(Neon);
+    type Inputs = int8x8_t;
+    type Weights = int8x8_t;
 
     #[inline(always)]
     unsafe fn start(_: *const i32) -> int32x4_t {
@@ -62,14 +68,20 @@ fn enter_quads<W: Work>(work: W) -> W::Output {
     reason = "one reason for all of them, just above"
 )]
 impl Dot for Quads {
-    integer_sums!(Neon, i8, Int8, offset: 0, group: 4);
-    type Inputs = int8x16_t;
-    type Weights = int8x16_t;
+    register_tiles!();
+    integer_rows!(Neon, i8, Int8, offset: 0, group: 4);
 
     #[inline(never)]
     unsafe fn enter<W: Work>(work: W) -> W::Output {
         unsafe { enter_quads(work) }
     }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all of them, above")]
+impl Registers for Quads {
+    integer_sums!(Neon);
+    type Inputs = int8x16_t;
+    type Weights = int8x16_t;
 
     #[inline(always)]
     unsafe fn start(_: *const i32) -> int32x4_t {

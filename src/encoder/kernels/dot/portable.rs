@@ -3,7 +3,7 @@
 use super::super::encode::quantize;
 use super::super::lanes::Lanes;
 use super::super::lanes::portable::Portable;
-use super::{Dot, Encoding, Work, integer_sums};
+use super::{Dot, Encoding, Registers, Work, integer_rows, integer_sums, register_tiles};
 
 /// int8 by int8, two products at a time.
 pub(in super::super) struct Pairs;
@@ -12,14 +12,19 @@ pub(in super::super) struct Pairs;
 const COUNT: usize = Portable::COUNT;
 
 impl Dot for Pairs {
-    integer_sums!(Portable, i16, Int16, offset: 0, group: 2);
-    type Inputs = [i32; 2];
-    type Weights = [[i8; 2]; COUNT];
+    register_tiles!();
+    integer_rows!(Portable, i16, Int16, offset: 0, group: 2);
 
     #[inline(never)]
     unsafe fn enter<W: Work>(work: W) -> W::Output {
         work.run::<Self>()
     }
+}
+
+impl Registers for Pairs {
+    integer_sums!(Portable);
+    type Inputs = [i32; 2];
+    type Weights = [[i8; 2]; COUNT];
 
     #[inline(always)]
     unsafe fn start(_: *const i32) -> [i32; COUNT] {

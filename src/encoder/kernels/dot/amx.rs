@@ -1,0 +1,303 @@
+//! Products by the tile registers of AMX (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1,
+//! "Programming with Intel AMX"): sixteen rows by sixteen columns, over 64 bytes of the depth, in one instruction.
+//!
+//! The weights of a panel lie as these registers want them: a row of a register holds a group of each of its columns. Four
+//! registers hold sums, of two halves of the rows by two of the columns, so that each that is loaded is used twice.
+
+#![allow(unsafe_code, reason = "instructions of tile registers, once they are detected")]
+
+use std::arch::asm;
+use std::arch::x86_64::__cpuid_count;
+use std::mem::MaybeUninit;
+
+use super::super::encode::quantize;
+use super::super::lanes::Lanes;
+use super::super::lanes::avx512::Avx512;
+use super::super::storage::LINE;
+use super::super::tile::{Tile, fetch, fetch_early};
+use super::avx512::encode_bf16;
+use super::{Dot, Encoding, Work, integer_rows};
+
+/// Rows and columns of a register; a row takes a cache line.
+const SIDE: usize = 16;
+/// Columns of a panel: two registers.
+const COLUMNS: usize = 2 * SIDE;
+
+/// Asks the system for tile registers, which it saves for no program that has not asked; whether the processor has them,
+/// for bf16 and int8, and the system grants them.
+pub(in super::super) fn granted() -> bool {
+    /// Bits of EDX in leaf 7 of CPUID: AMX-BF16, AMX-TILE and AMX-INT8.
+    const FEATURES: u32 = 1 << 22 | 1 << 24 | 1 << 25;
+    /// `ARCH_REQ_XCOMP_PERM`, for the state component of tiles (Documentation/arch/x86/xstate.rst of Linux).
+    const REQUEST: libc::c_long = 0x1023;
+    const TILE_DATA: libc::c_long = 18;
+    __cpuid_count(0, 0).eax >= 7
+        && __cpuid_count(7, 0).edx & FEATURES == FEATURES
+        // SAFETY: the call reads and writes no memory of the program.
+        && unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST, TILE_DATA) } == 0
+}
+
+/// What `ldtilecfg` reads: how much of each register is used.
+#[repr(C, align(64))]
+struct Shapes {
+    palette: u8,
+    start_row: u8,
+    reserved: [u8; 14],
+    row_bytes: [u16; 16],
+    rows: [u8; 16],
+}
+
+/// Sets the registers up, zeros in all: 0 to 3 for sums, the upper rows' in two and the lower rows' in two, 4 and 5 for
+/// upper and lower rows, 6 and 7 for columns.
+///
+/// # Safety
+/// As for all functions below, tile registers must be [`granted`]; `upper` and `lower` are 1 to [`SIDE`]. The compiler
+/// knows nothing of these registers, so that they keep their values from one block of assembler to the next.
+#[inline(always)]
+unsafe fn set_up(upper: u8, lower: u8) {
+    let mut shapes = Shapes {
+        palette: 1,
+        start_row: 0,
+        reserved: [0; 14],
+        row_bytes: [0; 16],
+        rows: [0; 16],
+    };
+    shapes.row_bytes[..8].fill(LINE as u16);
+    shapes.rows[..8].copy_from_slice(&[upper, upper, lower, lower, upper, lower, SIDE as u8, SIDE as u8]);
+    // SAFETY: the instruction reads the 64 bytes of `shapes`.
+    unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const shapes, options(nostack, preserves_flags)) };
+}
+
+/// Lets go of all registers, which the system then need not save.
+#[inline(always)]
+unsafe fn release() {
+    // SAFETY: the instruction touches tile registers alone.
+    unsafe { asm!("tilerelease", options(nostack, preserves_flags)) };
+}
+
+#[inline(always)]
+unsafe fn zero<const REGISTER: u8>() {
+    // SAFETY: the instruction touches tile registers alone.
+    unsafe { asm!("tilezero tmm{}", const REGISTER, options(nostack, preserves_flags)) };
+}
+
+/// Loads the rows of a register, each a line, one every `stride` bytes from `from` on; all must be readable.
+#[inline(always)]
+unsafe fn load<const REGISTER: u8>(from: *const u8, stride: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!("tileloadd tmm{}, [{} + {} * 1]", const REGISTER, in(reg) from, in(reg) stride, options(nostack, preserves_flags));
+    }
+}
+
+/// Stores the rows of a register likewise; all must be writable.
+#[inline(always)]
+unsafe fn store<const REGISTER: u8>(to: *mut u8, stride: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!("tilestored [{} + {} * 1], tmm{}", in(reg) to, in(reg) stride, const REGISTER, options(nostack, preserves_flags));
+    }
+}
+
+/// What the registers hold.
+trait Numbers: Dot<Lanes = Avx512> {
+    /// Adds to the sums in one register the products of the rows in another and the columns in a third.
+    ///
+    /// # Safety
+    /// The registers must be set up.
+    unsafe fn add<const SUMS: u8, const ROWS: u8, const COLUMNS: u8>();
+
+    /// Sixteen sums, as a register stores them, in units of row and columns.
+    ///
+    /// # Safety
+    /// `sums` must be readable, and `row_scale` and a register of `scales` where they are integers.
+    unsafe fn finish(sums: *const i32, row_scale: *const f32, scales: *const f32) -> Avx512;
+}
+
+/// A tile, and how many rows it has.
+struct Matrix<T: Dot>(Tile<T>, usize);
+
+impl<T: Numbers> Work for Matrix<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<D: Dot>(self) {
+        let Self(tile, rows) = self;
+        let upper = rows.min(SIDE);
+        let lower = rows - upper;
+        let mut sums = MaybeUninit::<Sums>::uninit();
+        // SAFETY: whoever made the tile promised that its pointers are as its fields say, and that tile registers are
+        // granted; `sums` holds those of all rows once they are stored.
+        unsafe {
+            set_up(upper as u8, lower.max(1) as u8);
+            if lower > 0 {
+                multiply::<T, true>(&tile, rows, sums.as_mut_ptr());
+            } else {
+                multiply::<T, false>(&tile, rows, sums.as_mut_ptr());
+            }
+            release();
+            let sums: *const i32 = sums.as_ptr().cast();
+            for row in 0..rows {
+                for column in (0..tile.columns).step_by(SIDE) {
+                    let (row_scale, scales) = (tile.row_scales.wrapping_add(row), tile.scales.wrapping_add(column));
+                    let value = T::finish(sums.add(row * COLUMNS + column), row_scale, scales);
+                    tile.put(row, column, value);
+                }
+            }
+        }
+    }
+}
+
+/// The sums of a tile, f32 or i32.
+#[repr(C, align(64))]
+struct Sums([[i32; COLUMNS]; 2 * SIDE]);
+
+/// Multiplies the tile's rows with its panel; `BOTH` says whether there are lower rows.
+///
+/// # Safety
+/// As for [`Dot::multiply`].
+#[inline(always)]
+unsafe fn multiply<D: Numbers, const BOTH: bool>(tile: &Tile<D>, count: usize, sums: *mut Sums) {
+    let stride = tile.input_stride * size_of::<D::Input>();
+    let (mut rows, mut weights): (*const u8, *const u8) = (tile.inputs.cast(), tile.weights.cast());
+    let mut next_weights = tile.next_weights;
+    // SAFETY: the caller's promise: the depth is whole steps, each a line of every row and sixteen groups of the columns,
+    // which are two lines.
+    unsafe {
+        for row in 0..count {
+            for line in 0..2 {
+                fetch(tile.output.wrapping_add(row * tile.output_stride + line * SIDE).cast());
+            }
+        }
+        zero::<0>();
+        zero::<1>();
+        if BOTH {
+            zero::<2>();
+            zero::<3>();
+        }
+        for _ in 0..tile.groups / SIDE {
+            load::<6>(weights, 2 * LINE);
+            load::<7>(weights.add(LINE), 2 * LINE);
+            load::<4>(rows, stride);
+            D::add::<0, 4, 6>();
+            D::add::<1, 4, 7>();
+            if BOTH {
+                load::<5>(rows.add(SIDE * stride), stride);
+                D::add::<2, 5, 6>();
+                D::add::<3, 5, 7>();
+            }
+            weights = weights.wrapping_add(SIDE * 2 * LINE);
+            rows = rows.wrapping_add(LINE);
+            for line in 0..tile.next_lines {
+                fetch_early(next_weights.wrapping_add(line * LINE));
+            }
+            next_weights = next_weights.wrapping_add(tile.next_lines * LINE);
+        }
+        let (sums, stride): (*mut u8, _) = (sums.cast(), 2 * LINE);
+        store::<0>(sums, stride);
+        store::<1>(sums.add(LINE), stride);
+        if BOTH {
+            store::<2>(sums.add(SIDE * stride), stride);
+            store::<3>(sums.add(SIDE * stride + LINE), stride);
+        }
+    }
+}
+/// How both kinds of numbers multiply a tile, and what its rows and steps are.
+macro_rules! matrix_tiles {
+    () => {
+        const STEP: usize = SIDE * Self::GROUP;
+        const PANEL: usize = COLUMNS;
+        const ROWS: usize = 2 * SIDE;
+
+        #[inline(always)]
+        unsafe fn multiply(tile: Tile<Self>, rows: usize) {
+            // SAFETY: the caller's promise.
+            unsafe { Self::enter(Matrix(tile, rows)) }
+        }
+    };
+}
+
+/// bf16 by bf16: pairs of products.
+pub(in super::super) struct Bf16;
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+fn enter_bf16<W: Work>(work: W) -> W::Output {
+    work.run::<Bf16>()
+}
+
+impl Dot for Bf16 {
+    matrix_tiles!();
+
+    type Lanes = Avx512;
+    type Input = u16;
+    type Weight = u16;
+
+    const ENCODING: Encoding = Encoding::Bf16;
+    const GROUP: usize = 2;
+    const BLOCK: usize = 1536;
+
+    #[inline(never)]
+    unsafe fn enter<W: Work>(work: W) -> W::Output {
+        // SAFETY: every processor with AMX has these parts of AVX-512, and they are asked for beside it.
+        unsafe { enter_bf16(work) }
+    }
+
+    #[inline(always)]
+    fn encode(row: &[f32], to: &mut [u16]) -> f32 {
+        encode_bf16(row, to)
+    }
+}
+
+impl Numbers for Bf16 {
+    #[inline(always)]
+    unsafe fn add<const SUMS: u8, const ROWS: u8, const COLUMNS: u8>() {
+        // SAFETY: the instruction touches tile registers alone.
+        unsafe {
+            asm!("tdpbf16ps tmm{}, tmm{}, tmm{}", const SUMS, const ROWS, const COLUMNS, options(nostack, preserves_flags));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn finish(sums: *const i32, _: *const f32, _: *const f32) -> Avx512 {
+        // SAFETY: the caller's promise.
+        unsafe { Avx512::load(sums.cast()) }
+    }
+}
+
+/// int8 by int8: four products at a time.
+pub(in super::super) struct Int8;
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn enter_int8<W: Work>(work: W) -> W::Output {
+    work.run::<Int8>()
+}
+
+impl Dot for Int8 {
+    matrix_tiles!();
+    integer_rows!(Avx512, i8, Int8, offset: 0, group: 4);
+
+    #[inline(never)]
+    unsafe fn enter<W: Work>(work: W) -> W::Output {
+        // SAFETY: every processor with AMX has these parts of AVX-512, and they are asked for beside it.
+        unsafe { enter_int8(work) }
+    }
+}
+
+impl Numbers for Int8 {
+    #[inline(always)]
+    unsafe fn add<const SUMS: u8, const ROWS: u8, const COLUMNS: u8>() {
+        // SAFETY: the instruction touches tile registers alone.
+        unsafe {
+            asm!("tdpbssd tmm{}, tmm{}, tmm{}", const SUMS, const ROWS, const COLUMNS, options(nostack, preserves_flags));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn finish(sums: *const i32, row_scale: *const f32, scales: *const f32) -> Avx512 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let sums = Avx512::from_integers(Avx512::load_integers(sums));
+            sums * (Avx512::load(scales) * Avx512::splat(*row_scale))
+        }
+    }
+}
