@@ -5,6 +5,8 @@ use std::ops::Range;
 use super::dot::Dot;
 use super::storage::LINE;
 
+const VERSION: u64 = 1;
+
 /// What a product is computed in; its sums and everything around it are f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Precision {
@@ -26,7 +28,7 @@ pub(crate) struct Layout {
     group: usize,
     /// Values of the depth that it is filled up to a multiple of; whole groups.
     step: usize,
-    /// Values of the depth in a block; at least the depth where it is not cut.
+    /// About as many values of the depth are in a block; more than the depth where it is not cut.
     block: usize,
 }
 
@@ -42,7 +44,8 @@ impl Layout {
         }
     }
 
-    /// The layout as a number, to be written beside the bytes.
+    /// The layout as a number, to be written beside the bytes. It begins with a version, which goes up when [`blocks`] cuts
+    /// otherwise.
     pub(crate) fn tag(self) -> u64 {
         let precision: u64 = match self.precision {
             Precision::F32 => 1,
@@ -51,7 +54,12 @@ impl Layout {
         };
         let block = self.block.min(u32::MAX as usize) as u64;
         let more_groups = (self.step / self.group - 1) as u64;
-        precision << 56 | (self.group as u64) << 48 | more_groups << 40 | (self.panel as u64) << 32 | block
+        VERSION << 60
+            | precision << 56
+            | (self.group as u64) << 48
+            | more_groups << 40
+            | (self.panel as u64) << 32
+            | block
     }
 
     /// Where the parts of a matrix lie in its bytes.
@@ -94,10 +102,19 @@ impl Parts {
     }
 }
 
-/// Where a block of the depth begins in the weights, and how many values of the depth it holds.
+/// Values of the depth in a block of a matrix whose depth is whole steps, `padded`: about [`Dot::BLOCK`], such that all but
+/// the last are equal and that one is hardly smaller.
+#[inline(always)]
+pub(super) fn block<D: Dot>(padded: usize) -> usize {
+    let count = ((padded + D::BLOCK / 2) / D::BLOCK).max(1);
+    padded.div_ceil(count).next_multiple_of(D::STEP)
+}
+
+/// Where a block of the depth begins in it, how many values of the depth it holds, and where it begins in the weights.
 #[inline(always)]
 pub(super) fn blocks<D: Dot>(columns: usize, padded: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    let block = block::<D>(padded);
     (0..padded)
-        .step_by(D::BLOCK)
-        .map(move |start| (start, D::BLOCK.min(padded - start), start * columns))
+        .step_by(block.max(1))
+        .map(move |start| (start, block.min(padded - start), start * columns))
 }

@@ -8,7 +8,7 @@ use super::activations::Rows;
 use super::dot::{Dot, Work};
 use super::error::{KernelError, same_size};
 use super::functions::Activation;
-use super::layout::{Layout, blocks};
+use super::layout::{Layout, block, blocks};
 use super::packed::{Columns, PackedMatrix};
 use super::storage::{LINE, numbers};
 use super::tile::{Tile, tiles};
@@ -91,7 +91,7 @@ impl Work for Product<'_> {
         if values.len() < needed || (!columns.scales.is_empty() && self.rows.scales.len() < rows) {
             return Err(KernelError::Encoding);
         }
-        let once = (ROWS_BYTES / (D::BLOCK.min(padded).max(1) * size_of::<D::Input>())).max(1);
+        let once = (ROWS_BYTES / (block::<D>(padded).max(1) * size_of::<D::Input>())).max(1);
         let parts = rows.div_ceil(once).max(1);
         for part in 0..parts {
             let (first, last) = (part * rows / parts, (part + 1) * rows / parts);

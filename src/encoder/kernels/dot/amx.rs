@@ -202,6 +202,7 @@ unsafe fn multiply<D: Numbers, const BOTH: bool>(tile: &Tile<D>, count: usize, s
         }
     }
 }
+
 /// How both kinds of numbers multiply a tile, and what its rows and steps are.
 macro_rules! matrix_tiles {
     () => {

@@ -66,8 +66,8 @@ pub(super) trait Dot: Sized {
     const PANEL: usize = Self::Lanes::PANEL * Self::Lanes::COUNT;
     /// The most rows of a tile.
     const ROWS: usize = ROWS;
-    /// Values of the depth after which sums are added to the output: what of a panel stays in the L1 cache while all rows
-    /// pass. The sums of integers are finished only once, hence never cut.
+    /// After about as many values of the depth sums are added to the output: what of a panel stays in the L1 cache while all
+    /// rows pass. The sums of integers are finished only once, hence never cut.
     const BLOCK: usize;
 
     /// Runs `work` in a function that is compiled for the instructions.
