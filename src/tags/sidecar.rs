@@ -71,26 +71,54 @@ impl Sidecars {
         if self.written.contains(place) {
             return Ok(Written::Taken);
         }
-        if !self.force && is_foreign(place).map_err(failed)? {
+        if !self.force && maker(place).map_err(failed)? == Some(Maker::Other) {
             return Ok(Written::Foreign);
         }
         replace(place, document(keywords).as_bytes()).map_err(failed)?;
         self.written.insert(place.to_owned());
         Ok(Written::Done)
     }
+
+    /// Removes the sidecar of a photograph that has no keywords any more, if it is of this program's making and of an
+    /// earlier run; says whether it was.
+    ///
+    /// # Errors
+    /// [`TagError::Write`].
+    pub fn remove(&mut self, place: &Path) -> Result<bool, TagError> {
+        if self.written.contains(place) {
+            return Ok(false);
+        }
+        let failed = |source| TagError::Write {
+            path: place.to_owned(),
+            source,
+        };
+        let stale = maker(place).map_err(failed)? == Some(Maker::Clipdex);
+        if stale {
+            fs::remove_file(place).map_err(failed)?;
+        }
+        Ok(stale)
+    }
 }
 
-/// Whether something is there that is no sidecar of this program's.
-fn is_foreign(place: &Path) -> io::Result<bool> {
+/// Who made what is in a sidecar's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Maker {
+    Clipdex,
+    Other,
+}
+
+/// Who made what is there, if anything is.
+fn maker(place: &Path) -> io::Result<Option<Maker>> {
     match fs::symlink_metadata(place) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
-        Ok(metadata) if !metadata.is_file() => return Ok(true),
+        Ok(metadata) if !metadata.is_file() => return Ok(Some(Maker::Other)),
         Ok(_) => {}
     }
     let mut first = Vec::new();
     File::open(place)?.take(FIRST_BYTES).read_to_end(&mut first)?;
-    Ok(!String::from_utf8_lossy(&first).contains(MADE_BY))
+    let is_own = String::from_utf8_lossy(&first).contains(MADE_BY);
+    Ok(Some(if is_own { Maker::Clipdex } else { Maker::Other }))
 }
 
 fn replace(place: &Path, content: &[u8]) -> io::Result<()> {
@@ -197,6 +225,27 @@ mod tests {
         assert!(fs::read_to_string(&place).unwrap().contains("Core"));
         let forced = Sidecars::new(dir.path(), true).write(&place, &[]).unwrap();
         assert_eq!(forced, Written::Done);
+    }
+
+    #[test]
+    fn sidecars_go_with_the_last_keyword() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = |name: &str| dir.path().join(name);
+        let keywords = [keyword(&["dog"])];
+        for name in ["a.xmp", "b.xmp"] {
+            Sidecars::new(dir.path(), false).write(&place(name), &keywords).unwrap();
+        }
+        fs::write(place("c.xmp"), "<x:xmpmeta x:xmptk=\"XMP Core 5\"/>").unwrap();
+        let mut sidecars = Sidecars::new(dir.path(), true);
+        sidecars.write(&place("a.xmp"), &keywords).unwrap();
+        let removed = ["a.xmp", "b.xmp", "c.xmp", "d.xmp"].map(|name| sidecars.remove(&place(name)).unwrap());
+        assert_eq!(removed, [false, true, false, false]);
+        let there = ["a.xmp", "b.xmp", "c.xmp"].map(|name| place(name).exists());
+        assert_eq!(
+            there,
+            [true, false, true],
+            "what this run wrote and what is of others stays"
+        );
     }
 
     #[cfg(unix)]

@@ -1,5 +1,5 @@
 //! `clipdex index` is killed at any moment, again and again, while the directory changes: what it committed stays,
-//! nothing is there twice, and in the end the library is what it would be had nothing happened.
+//! nothing is there twice, and in the end the library is what it would be had nothing happened. So is `clipdex tag`.
 //! `CLIPDEX_KILL_ROUNDS=500` kills more often.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,9 @@ use std::time::Duration;
 use clipdex::library::{Library, LibraryError, bytes_to_path, verify};
 use clipdex_index::{Mode, SearchParams};
 
+use crate::recognition::with_things;
 use crate::sandbox::{Sandbox, picture};
+use crate::tagging::{assert_same, tags_of};
 
 const ROUNDS: u64 = 50;
 /// Photographs at the beginning, and about as many at the end.
@@ -33,7 +35,7 @@ struct Content {
 
 #[test]
 fn fifty_kills_lose_nothing() {
-    let rounds = env::var("CLIPDEX_KILL_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
+    let rounds = rounds();
     let sandbox = Sandbox::new();
     let mut change = Change::new(&sandbox);
     (0..PHOTOS).for_each(|_| change.add());
@@ -43,7 +45,8 @@ fn fifty_kills_lose_nothing() {
     let mut longest = 400_000;
     for round in 0..rounds {
         let delay = change.below(longest);
-        kill_after(&sandbox, Duration::from_micros(delay));
+        let run = ["index", "photos", "--quiet", "--batch-size", "3"];
+        kill_after(&sandbox, &run, Duration::from_micros(delay));
         let now = content(&sandbox, before == Content::default());
         for (path, hash) in &before.files {
             let still = fs::read(path).is_ok_and(|bytes| blake3::hash(&bytes) == *hash);
@@ -85,10 +88,55 @@ fn fifty_kills_lose_nothing() {
     }
 }
 
-fn kill_after(sandbox: &Sandbox, delay: Duration) {
+/// Tags are those of one temperature or of the other, never of both, and the next run completes them.
+#[test]
+fn a_killed_tagging_is_completed_by_the_next() {
+    let sandbox = with_things(&["cat.jpg", "coffee-cup.jpg", "motorcycle.jpg"]);
+    let run = |temperature| ["tag", "--labels", "things", "--temperature", temperature];
+    let written = |temperature| {
+        let rest = ["--min-prob", "0", "--export", "jsonl"];
+        tags_of(&sandbox, run(temperature).iter().chain(&rest))
+    };
+    let temperatures = ["0.1", "0.5"];
+    let expected = temperatures.map(written);
+    let mut change = Change::new(&sandbox);
+    let (mut committed, mut longest) = (0, 100_000);
+    for round in 0..rounds() / 2 {
+        let which = round as usize % 2;
+        let delay = change.below(longest);
+        kill_after(&sandbox, &run(temperatures[which]), Duration::from_micros(delay));
+        let library = Library::open(&sandbox.library()).unwrap();
+        let problems = verify(&library).unwrap();
+        assert!(problems.is_empty(), "round {round}: {problems:?}");
+        drop(library);
+        let summary = sandbox.json(run(temperatures[which]).iter().chain(&["--min-prob", "0", "--json"]));
+        let [compared, unchanged] = ["compared", "unchanged"].map(|count| summary[count].as_u64().unwrap());
+        assert!(
+            matches!((compared, unchanged), (0, 3) | (3, 0)),
+            "round {round}: {summary}"
+        );
+        assert_same(&written(temperatures[which]), &expected[which]);
+        committed += unchanged / 3;
+        longest = if compared == 0 {
+            longest * 4 / 5
+        } else {
+            longest * 5 / 4
+        };
+    }
+    assert!(
+        committed > 0,
+        "no killed run came to a commit: too short to show anything"
+    );
+}
+
+fn rounds() -> u64 {
+    env::var("CLIPDEX_KILL_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap())
+}
+
+fn kill_after(sandbox: &Sandbox, args: &[&str], delay: Duration) {
     let mut command = sandbox.command();
     let mut child = command
-        .args(["index", "photos", "--quiet", "--batch-size", "3"])
+        .args(args)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

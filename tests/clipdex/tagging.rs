@@ -23,7 +23,12 @@ fn counts(summary: &Value) -> [u64; 4] {
 /// The tags of every file, by its name, as they are written.
 fn tags(sandbox: &Sandbox, options: &[&str]) -> BTreeMap<String, Value> {
     let args = ["tag", "--labels", "things", "--temperature", "0.1", "--export", "jsonl"];
-    let lines = sandbox.ok(args.iter().chain(options));
+    tags_of(sandbox, args.iter().chain(options))
+}
+
+/// The tags of every file, by its name, as these arguments write them.
+pub fn tags_of<'a>(sandbox: &Sandbox, args: impl IntoIterator<Item = &'a &'a str>) -> BTreeMap<String, Value> {
+    let lines = sandbox.ok(args);
     let rows = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     rows.map(|mut row| (row["path"].as_str().unwrap().to_owned(), row["tags"].take()))
         .collect()
@@ -81,7 +86,7 @@ fn only_what_is_new_is_compared() {
     assert_eq!(counts(&tag(&sandbox, &[])), [0, 0, 3, 0]);
 }
 
-fn assert_same(a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>) {
+pub fn assert_same(a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>) {
     assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
     for (file, tags) in a {
         let rows = tags.as_array().unwrap().iter().zip(b[file].as_array().unwrap());
@@ -221,6 +226,13 @@ fn sidecars_stand_beside_photographs_that_stay_as_they_are() {
     assert!(fs::read_to_string(&foreign).unwrap().contains("somebody"));
     let sidecar = fs::read_to_string(sandbox.photo("cat.jpg.xmp")).unwrap();
     assert!(sidecar.contains("<rdf:li>tabby cat</rdf:li>") && sidecar.contains("<rdf:li>animal|tabby cat</rdf:li>"));
+
+    // So warm that nothing is likely.
+    let unlikely: Vec<_> = args.iter().map(|arg| if *arg == "0.1" { "100" } else { arg }).collect();
+    let run = sandbox.run(unlikely.iter().chain(&["--min-prob", "0.9"]));
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("2 removed"), "{}", run.stderr);
+    assert!(!sandbox.photo("cat.jpg.xmp").exists() && foreign.exists());
 
     sandbox.ok(args.iter().chain(&["--force"]));
     assert!(

@@ -47,7 +47,7 @@ impl<'a> Tags<'a> {
         Ok(Outcome::found(any))
     }
 
-    /// A sidecar for each file of a photograph that has tags.
+    /// A sidecar for each file of a photograph that has tags; those that earlier runs made of photographs without go.
     pub fn write_sidecars(&self, taxonomy: &Taxonomy, dir: &Path, force: bool, global: &Global) -> Result<Outcome> {
         let roots = self.library.roots()?;
         let mut sidecars = Sidecars::new(dir, force);
@@ -55,6 +55,9 @@ impl<'a> Tags<'a> {
         for found in self.stored.photos(self.library)? {
             let (photo, tags) = found?;
             let keywords: Vec<_> = tags.iter().filter_map(|tag| self.keyword(taxonomy, tag)).collect();
+            if keywords.is_empty() {
+                continue;
+            }
             for (root, relative) in self.library.index().files_of(self.images.id, photo)? {
                 let Some(photo) = below(&roots, root, &bytes_to_path(&relative)?) else {
                     continue;
@@ -83,15 +86,42 @@ impl<'a> Tags<'a> {
                 }
             }
         }
-        global.remark(&match foreign {
-            0 => format!("{done} sidecars written"),
-            _ => format!("{done} sidecars written; {foreign} of others stay, --force writes over them"),
-        });
+        let (removed, not_removed) = self.remove_sidecars(&roots, &mut sidecars)?;
+        failed |= not_removed > 0;
+        let mut remark = format!("{done} sidecars written");
+        if removed > 0 {
+            remark += &format!(", {removed} removed of photographs that have no tags any more");
+        }
+        if foreign > 0 {
+            remark += &format!("; {foreign} of others stay, --force writes over them");
+        }
+        global.remark(&remark);
         Ok(if failed {
             Outcome::Failed
         } else {
             Outcome::found(done > 0)
         })
+    }
+
+    /// Removes the sidecars of photographs without tags. Gives how many went, and how many could not be removed.
+    fn remove_sidecars(&self, roots: &[(RootId, PathBuf)], sidecars: &mut Sidecars) -> Result<(usize, usize)> {
+        let (mut removed, mut failed) = (0, 0);
+        for (root, _) in roots {
+            for file in self.library.index().files(*root) {
+                let photo = below(roots, *root, &bytes_to_path(&file?.0)?);
+                let Some(place) = photo.and_then(|photo| sidecars.place(&photo)) else {
+                    continue;
+                };
+                match sidecars.remove(&place) {
+                    Ok(stale) => removed += usize::from(stale),
+                    Err(error) => {
+                        complain(&error);
+                        failed += 1;
+                    }
+                }
+            }
+        }
+        Ok((removed, failed))
     }
 
     /// The place of a tag's label, and the label.
