@@ -84,7 +84,7 @@ impl Sidecars {
     ///
     /// # Errors
     /// [`TagError::Write`].
-    pub fn remove(&mut self, place: &Path) -> Result<bool, TagError> {
+    pub fn remove(&self, place: &Path) -> Result<bool, TagError> {
         if self.written.contains(place) {
             return Ok(false);
         }

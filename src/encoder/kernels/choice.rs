@@ -62,8 +62,8 @@ impl Kernels {
                 }
                 if bf16 {
                     // Intel's processors multiply bf16 in AVX-512 at half the rate of f32.
-                    let is_faster = !vendor_is_intel();
-                    all.insert(all.len() - usize::from(!is_faster), Self::of(Set::Avx512, true, int8));
+                    let faster = usize::from(vendor_is_intel());
+                    all.insert(all.len() - faster, Self::of(Set::Avx512, true, int8));
                 }
                 #[cfg(target_os = "linux")]
                 if bf16 && int8 && dot::amx::granted() {

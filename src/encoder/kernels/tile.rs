@@ -45,7 +45,7 @@ pub(super) struct Tile<D: Dot> {
 
 /// Begins to fetch the cache line at `address`, which need not be readable, into the L1 cache.
 #[inline(always)]
-pub(super) fn fetch(address: *const u8) {
+fn fetch(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the instruction is part of x86-64, and does nothing where the address is wrong.
     unsafe {
@@ -89,6 +89,16 @@ pub(super) fn tiles(rows: usize, most: usize) -> impl Iterator<Item = (usize, us
 }
 
 impl<D: Dot> Tile<D> {
+    /// Begins to fetch what the sums of so many rows and columns are added to or take the place of.
+    #[inline(always)]
+    pub(super) fn fetch_output(&self, rows: usize, columns: usize) {
+        for row in 0..rows {
+            for column in (0..columns).step_by(LINE / size_of::<f32>()) {
+                fetch(self.output.wrapping_add(row * self.output_stride + column).cast());
+            }
+        }
+    }
+
     /// Ends with `sums` of the register of columns that begins with `column`, in a row: adds what is to be added to them, and
     /// writes them.
     ///
@@ -192,11 +202,7 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
                 *start = D::start(tile.totals.wrapping_add(register * width));
             }
             let mut sums = [start; SIZE];
-            for row in 0..SIZE {
-                for column in (0..REGISTERS * width).step_by(LINE / size_of::<f32>()) {
-                    fetch(tile.output.wrapping_add(row * tile.output_stride + column).cast());
-                }
-            }
+            tile.fetch_output(SIZE, REGISTERS * width);
             for group in 0..tile.groups {
                 if group % line == 0 {
                     self.fetch(group, line);

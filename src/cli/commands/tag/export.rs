@@ -86,7 +86,7 @@ impl<'a> Tags<'a> {
                 }
             }
         }
-        let (removed, not_removed) = self.remove_sidecars(&roots, &mut sidecars)?;
+        let (removed, not_removed) = self.remove_sidecars(&roots, &sidecars)?;
         failed |= not_removed > 0;
         let mut remark = format!("{done} sidecars written");
         if removed > 0 {
@@ -104,7 +104,7 @@ impl<'a> Tags<'a> {
     }
 
     /// Removes the sidecars of photographs without tags. Gives how many went, and how many could not be removed.
-    fn remove_sidecars(&self, roots: &[(RootId, PathBuf)], sidecars: &mut Sidecars) -> Result<(usize, usize)> {
+    fn remove_sidecars(&self, roots: &[(RootId, PathBuf)], sidecars: &Sidecars) -> Result<(usize, usize)> {
         let (mut removed, mut failed) = (0, 0);
         for (root, _) in roots {
             for file in self.library.index().files(*root) {

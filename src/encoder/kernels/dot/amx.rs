@@ -14,9 +14,9 @@ use super::super::encode::quantize;
 use super::super::lanes::Lanes;
 use super::super::lanes::avx512::Avx512;
 use super::super::storage::LINE;
-use super::super::tile::{Tile, fetch, fetch_early};
-use super::avx512::encode_bf16;
-use super::{Dot, Encoding, Work, integer_rows};
+use super::super::tile::{Tile, fetch_early};
+use super::avx512::{Pairs, bf16_rows, encode_bf16, enter_bf16};
+use super::{Dot, Encoding, Registers, Work, integer_rows};
 
 /// Rows and columns of a register; a row takes a cache line.
 const SIDE: usize = 16;
@@ -164,11 +164,7 @@ unsafe fn multiply<D: Numbers, const BOTH: bool>(tile: &Tile<D>, count: usize, s
     // SAFETY: the caller's promise: the depth is whole steps, each a line of every row and sixteen groups of the columns,
     // which are two lines.
     unsafe {
-        for row in 0..count {
-            for line in 0..2 {
-                fetch(tile.output.wrapping_add(row * tile.output_stride + line * SIDE).cast());
-            }
-        }
+        tile.fetch_output(count, COLUMNS);
         zero::<0>();
         zero::<1>();
         if BOTH {
@@ -221,32 +217,9 @@ macro_rules! matrix_tiles {
 /// bf16 by bf16: pairs of products.
 pub(in super::super) struct Bf16;
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-fn enter_bf16<W: Work>(work: W) -> W::Output {
-    work.run::<Bf16>()
-}
-
 impl Dot for Bf16 {
     matrix_tiles!();
-
-    type Lanes = Avx512;
-    type Input = u16;
-    type Weight = u16;
-
-    const ENCODING: Encoding = Encoding::Bf16;
-    const GROUP: usize = 2;
-    const BLOCK: usize = 1536;
-
-    #[inline(never)]
-    unsafe fn enter<W: Work>(work: W) -> W::Output {
-        // SAFETY: every processor with AMX has these parts of AVX-512, and they are asked for beside it.
-        unsafe { enter_bf16(work) }
-    }
-
-    #[inline(always)]
-    fn encode(row: &[f32], to: &mut [u16]) -> f32 {
-        encode_bf16(row, to)
-    }
+    bf16_rows!();
 }
 
 impl Numbers for Bf16 {
@@ -268,11 +241,6 @@ impl Numbers for Bf16 {
 /// int8 by int8: four products at a time.
 pub(in super::super) struct Int8;
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn enter_int8<W: Work>(work: W) -> W::Output {
-    work.run::<Int8>()
-}
-
 impl Dot for Int8 {
     matrix_tiles!();
     integer_rows!(Avx512, i8, Int8, offset: 0, group: 4);
@@ -280,7 +248,7 @@ impl Dot for Int8 {
     #[inline(never)]
     unsafe fn enter<W: Work>(work: W) -> W::Output {
         // SAFETY: every processor with AMX has these parts of AVX-512, and they are asked for beside it.
-        unsafe { enter_int8(work) }
+        unsafe { Avx512::enter::<Self, W>(work) }
     }
 }
 
@@ -296,9 +264,6 @@ impl Numbers for Int8 {
     #[inline(always)]
     unsafe fn finish(sums: *const i32, row_scale: *const f32, scales: *const f32) -> Avx512 {
         // SAFETY: the caller's promise.
-        unsafe {
-            let sums = Avx512::from_integers(Avx512::load_integers(sums));
-            sums * (Avx512::load(scales) * Avx512::splat(*row_scale))
-        }
+        unsafe { Pairs::finish(Avx512::load_integers(sums), row_scale, scales) }
     }
 }

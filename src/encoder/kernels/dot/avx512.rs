@@ -113,36 +113,38 @@ impl Registers for Vnni {
 pub(in super::super) struct Bf16;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-fn enter_bf16<W: Work>(work: W) -> W::Output {
-    work.run::<Bf16>()
+pub(super) fn enter_bf16<D: Dot, W: Work>(work: W) -> W::Output {
+    work.run::<D>()
 }
 
-// SAFETY of every block below: the trait's functions run only where the processor has AVX-512 BF16, and pointers are as
-// their callers promise; registers of equal size may be taken for one another.
-#[allow(
-    clippy::undocumented_unsafe_blocks,
-    reason = "one reason for all of them, just above"
-)]
+/// What is the same of both products of bf16: how rows are kept, and the instructions.
+macro_rules! bf16_rows {
+    () => {
+        type Lanes = Avx512;
+        type Input = u16;
+        type Weight = u16;
+
+        const ENCODING: Encoding = Encoding::Bf16;
+        const GROUP: usize = 2;
+        const BLOCK: usize = 1536;
+
+        #[inline(never)]
+        unsafe fn enter<W: Work>(work: W) -> W::Output {
+            // SAFETY: the caller's promise.
+            unsafe { enter_bf16::<Self, W>(work) }
+        }
+
+        #[inline(always)]
+        fn encode(row: &[f32], to: &mut [u16]) -> f32 {
+            encode_bf16(row, to)
+        }
+    };
+}
+pub(super) use bf16_rows;
+
 impl Dot for Bf16 {
     register_tiles!();
-
-    type Lanes = Avx512;
-    type Input = u16;
-    type Weight = u16;
-
-    const ENCODING: Encoding = Encoding::Bf16;
-    const GROUP: usize = 2;
-    const BLOCK: usize = 1536;
-
-    #[inline(never)]
-    unsafe fn enter<W: Work>(work: W) -> W::Output {
-        unsafe { enter_bf16(work) }
-    }
-
-    #[inline(always)]
-    fn encode(row: &[f32], to: &mut [u16]) -> f32 {
-        encode_bf16(row, to)
-    }
+    bf16_rows!();
 }
 
 /// [`Dot::encode`] for bf16: the nearest, as everywhere, but for numbers of less than 2^-126, which become zeros here.
@@ -166,7 +168,12 @@ pub(super) fn encode_bf16(row: &[f32], to: &mut [u16]) -> f32 {
     1.0
 }
 
-#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all of them, above")]
+// SAFETY of every block below: the trait's functions run only where the processor has AVX-512 BF16, and pointers are as
+// their callers promise; registers of equal size may be taken for one another.
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "one reason for all of them, just above"
+)]
 impl Registers for Bf16 {
     type Sums = __m512;
     type Inputs = __m512bh;
