@@ -2,6 +2,7 @@
 
 mod bridge;
 mod build;
+mod fit;
 mod insert;
 mod lists;
 mod nearest;

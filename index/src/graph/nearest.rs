@@ -46,10 +46,10 @@ impl<'a> Rows<'a> {
     pub(super) fn nearest(&self, upper: &GraphView<'_>, lists: &Lists, query: &[f32], ef: usize) -> Vec<Scored<u32>> {
         SCRATCH.with_borrow_mut(|(walker, target)| {
             let codes = self.codes.view();
-            let guide = target.prepare(codes, self.sketches.map(Sketches::view), query);
+            let mut guide = target.prepare(codes, self.sketches.map(Sketches::view), query);
             walker.begin(codes.rows(), ef);
-            walker.descend(upper, &guide);
-            walker.walk(lists, &guide);
+            walker.descend(upper, &mut guide);
+            walker.walk(lists, &mut guide);
             guide.settle(walker);
             walker.pool().iter().collect()
         })

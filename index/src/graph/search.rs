@@ -46,11 +46,11 @@ impl Walker {
     }
 
     /// Scores those of the rows that the walk has not seen, and adds them to the pool.
-    pub(crate) fn offer(&mut self, scorer: &impl Scorer, rows: impl IntoIterator<Item = u32>) {
+    pub(crate) fn offer(&mut self, scorer: &mut impl Scorer, rows: impl IntoIterator<Item = u32>) {
         self.fresh.clear();
         let visited = &mut self.visited;
         self.fresh.extend(rows.into_iter().filter(|row| visited.mark(*row)));
-        scorer.score(&self.fresh, &mut self.scores);
+        scorer.score(&mut self.fresh, &mut self.scores, self.pool.threshold());
         for (row, score) in self.fresh.iter().zip(&self.scores) {
             self.pool.push(*score, *row);
         }
@@ -58,7 +58,7 @@ impl Walker {
 
     /// Walks greedily from the entry through the levels above 0. All that it scores is in the pool then: level 0 is
     /// entered from the best places, not from one.
-    pub(crate) fn descend(&mut self, graph: &GraphView<'_>, scorer: &impl Scorer) {
+    pub(crate) fn descend(&mut self, graph: &GraphView<'_>, scorer: &mut impl Scorer) {
         self.offer(scorer, [graph.entry]);
         for level in graph.upper.iter().rev() {
             let mut here = None;
@@ -72,7 +72,7 @@ impl Walker {
     }
 
     /// Expands the best rows of the pool until all in it are expanded.
-    pub(crate) fn walk(&mut self, links: &impl Links, scorer: &impl Scorer) {
+    pub(crate) fn walk(&mut self, links: &impl Links, scorer: &mut impl Scorer) {
         let Self {
             visited,
             pool,
@@ -89,7 +89,7 @@ impl Walker {
                     }
                 });
             }
-            scorer.score(fresh, scores);
+            scorer.score(fresh, scores, pool.threshold());
             for (row, score) in fresh.iter().zip(&*scores) {
                 if pool.push(*score, *row) {
                     links.prefetch(*row);
@@ -105,7 +105,7 @@ impl Walker {
     pub(crate) fn walk_admitted(
         &mut self,
         links: &impl Links,
-        scorer: &impl Scorer,
+        scorer: &mut impl Scorer,
         most: usize,
         admits: impl Fn(u32) -> bool,
     ) -> bool {
@@ -118,8 +118,8 @@ impl Walker {
         }
         let mut scored = 0;
         while self.expand_open(links) {
-            scorer.score(&self.fresh, &mut self.scores);
             scored += self.fresh.len();
+            scorer.score(&mut self.fresh, &mut self.scores, self.pool.threshold());
             for (row, score) in self.fresh.iter().zip(&self.scores) {
                 if *score > self.pool.threshold() {
                     let (score, id) = (*score, *row);

@@ -24,7 +24,7 @@ struct ByVectors<'a> {
 }
 
 impl Scorer for ByVectors<'_> {
-    fn score(&self, rows: &[u32], scores: &mut Vec<f32>) {
+    fn score(&mut self, rows: &mut Vec<u32>, scores: &mut Vec<f32>, _: f32) {
         let score = |row: &u32| {
             let start = *row as usize * self.query.len();
             let vector = self.vectors.get(start..start + self.query.len());
@@ -44,11 +44,11 @@ fn search(
     admits: impl Fn(u32) -> bool,
 ) -> Vec<Scored<u32>> {
     let mut walker = Walker::default();
-    let scorer = ByVectors { vectors, query };
+    let mut scorer = ByVectors { vectors, query };
     walker.begin(vectors.len() / query.len().max(1), ef);
-    walker.descend(graph, &scorer);
+    walker.descend(graph, &mut scorer);
     assert!(
-        walker.walk_admitted(graph, &scorer, usize::MAX, admits),
+        walker.walk_admitted(graph, &mut scorer, usize::MAX, admits),
         "nothing to give up for"
     );
     walker.pool().iter().collect()
@@ -80,15 +80,15 @@ fn a_walk_that_meets_few_admitted_rows_gives_up() {
     let matrix = unit_rows(2_000, DIM, 1.0, 9);
     let graph = build(&matrix);
     let query = query(&matrix, 7);
-    let scorer = ByVectors {
+    let mut scorer = ByVectors {
         vectors: &matrix.vectors,
         query: &query,
     };
     let mut walker = Walker::default();
     let mut walk = |most, step| {
         walker.begin(2_000, 50);
-        walker.descend(&graph.view(), &scorer);
-        walker.walk_admitted(&graph.view(), &scorer, most, |row| row % step == 0)
+        walker.descend(&graph.view(), &mut scorer);
+        walker.walk_admitted(&graph.view(), &mut scorer, most, |row| row % step == 0)
     };
     assert!(walk(2_000, 1) && walk(2_000, 2));
     assert!(

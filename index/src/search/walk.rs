@@ -36,9 +36,9 @@ pub(super) fn walk_graph(
     let (segment, codes) = (&sealed.segment, sealed.segment.codes());
     let graph = segment.graph()?;
     SCRATCH.with_borrow_mut(|(walker, target)| {
-        let guide = target.prepare(codes, segment.sketches(), query);
+        let mut guide = target.prepare(codes, segment.sketches(), query);
         walker.begin(codes.rows(), ef.max(k));
-        if !walk(walker, sealed, &graph, &guide, filter) {
+        if !walk(walker, sealed, &graph, &mut guide, filter) {
             return None;
         }
         guide.settle(walker);
@@ -57,7 +57,7 @@ fn walk(
     walker: &mut Walker,
     sealed: &Sealed,
     graph: &GraphView<'_>,
-    guide: &Guide<'_>,
+    guide: &mut Guide<'_>,
     filter: Option<&RoaringTreemap>,
 ) -> bool {
     walker.descend(graph, guide);

@@ -18,6 +18,7 @@
 //! | 72 | nodes at levels 1 to 16, 16 x u32 |
 //! | 136 | the longest rest of a row that its codes leave, in scales, f32 |
 //! | 140 | values of a sketch, u32 (0 without sketches) |
+//! | 144 | whether sketches lead walks alone, u32: 1 if they do |
 //! | 192 | BLAKE3 checksum of each block of 1 MiB of the body, the last of which may be shorter |
 //! | … | the body, from a multiple of 4096 bytes on: |
 //! | | item ids, u64 each, ascending; a vector's place here is its *row* |
@@ -39,7 +40,7 @@ use std::ops::Range;
 
 use crate::graph::MAX_ROWS;
 use crate::quantize::stride;
-use crate::sketch::{Sketch, WIDTH};
+use crate::sketch::{Lead, Sketch, WIDTH};
 
 /// First bytes of a segment file.
 pub(crate) const MAGIC: &[u8; 8] = b"CLIPDEXS";
@@ -70,8 +71,8 @@ pub(crate) struct Header {
     pub(crate) dim: u32,
     pub(crate) count: u64,
     pub(crate) error: f32,
-    /// Whether rows have sketches.
-    pub(crate) sketches: bool,
+    /// What the sketches of rows are good for, where they have some.
+    pub(crate) sketches: Option<Lead>,
     pub(crate) graph: Option<GraphHeader>,
 }
 
@@ -98,7 +99,8 @@ impl Header {
         bytes.extend(graph.entry.to_le_bytes());
         bytes.extend(graph.level_nodes.iter().flat_map(|nodes| nodes.to_le_bytes()));
         bytes.extend(self.error.to_le_bytes());
-        bytes.extend(if self.sketches { WIDTH as u32 } else { 0 }.to_le_bytes());
+        bytes.extend(self.sketches.map_or(0, |_| WIDTH as u32).to_le_bytes());
+        bytes.extend(u32::from(self.sketches == Some(Lead::Alone)).to_le_bytes());
         bytes.resize(HEADER - BODY, 0);
         bytes
     }
@@ -124,10 +126,11 @@ impl Header {
             *nodes = take_u32(&mut rest)?;
         }
         let error = f32::from_bits(take_u32(&mut rest)?);
-        let sketches = match take_u32(&mut rest)? {
-            0 => false,
-            width if width as usize == WIDTH => true,
-            width => return Err(format!("sketches of {width} values, of which there should be {WIDTH}")),
+        let (width, alone) = (take_u32(&mut rest)?, take_u32(&mut rest)?);
+        let sketches = match width {
+            0 => None,
+            _ if width as usize == WIDTH => Some(if alone == 1 { Lead::Alone } else { Lead::Sifting }),
+            _ => return Err(format!("sketches of {width} values, of which there should be {WIDTH}")),
         };
         let graph = match flags {
             0 => None,
@@ -206,11 +209,11 @@ impl Layout {
         let mean = section(ids.end, dim, 4)?;
         let scales = section(mean.end, count, 4)?;
         let codes = section(scales.end, count.checked_mul(stride(dim))?, 1)?;
-        let width = if header.sketches { WIDTH } else { 0 };
+        let width = header.sketches.map_or(0, |_| WIDTH);
         let directions = section(codes.end, dim.checked_mul(width)?, 2)?;
         let sketches = section(
             directions.end,
-            if header.sketches { count } else { 0 },
+            header.sketches.map_or(0, |_| count),
             size_of::<Sketch>(),
         )?;
         let level0 = section(sketches.end, count.checked_mul(places)?, 4)?;
@@ -262,7 +265,7 @@ mod tests {
             dim: 3,
             count: 5,
             error: 6.5,
-            sketches: false,
+            sketches: None,
             graph: Some(graph),
         }
     }
@@ -276,7 +279,11 @@ mod tests {
                 ..sample()
             },
             Header {
-                sketches: true,
+                sketches: Some(Lead::Alone),
+                ..sample()
+            },
+            Header {
+                sketches: Some(Lead::Sifting),
                 ..sample()
             },
         ] {
@@ -311,7 +318,7 @@ mod tests {
             dim: 512,
             count: 100_000,
             error: 0.0,
-            sketches: true,
+            sketches: Some(Lead::Sifting),
             graph: None,
         };
         let layout = Layout::new(&header).unwrap();
@@ -333,7 +340,7 @@ mod tests {
                 dim: u32::MAX,
                 count: u64::MAX / 8,
                 error: 0.0,
-                sketches: false,
+                sketches: None,
                 graph: None
             }),
             None

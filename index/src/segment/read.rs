@@ -142,10 +142,11 @@ impl Segment {
 
     /// The sketches of the vectors, where they have some.
     pub(crate) fn sketches(&self) -> Option<SketchesView<'_>> {
-        self.header.sketches.then(|| SketchesView {
+        self.header.sketches.map(|lead| SketchesView {
             dim: self.header.dim as usize,
             queries: self.section(&self.layout.directions),
             sketches: self.section(&self.layout.sketches),
+            lead,
         })
     }
 

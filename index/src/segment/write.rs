@@ -63,7 +63,7 @@ fn write_file(
         dim: u32::try_from(matrix.dim).map_err(|_| too_large())?,
         count: matrix.ids.len() as u64,
         error: codes.view().error,
-        sketches: sketches.is_some(),
+        sketches: sketches.map(Sketches::lead),
         graph: graph.map(Graph::header),
     };
     let layout = Layout::new(&header).ok_or_else(too_large)?;

@@ -15,9 +15,11 @@
 //! thirty nearest by it hold 99.9% of the ten true nearest of images and 98.9% of those of texts; 128 values of 8 bits, two
 //! lines, hold 100.0% and 99.8%; 64 values of 8 bits 95.6% and 93.7%; 128 of 4 bits 88.6% and 90.1%.
 
+mod lead;
 mod projection;
 mod query;
 
+pub(crate) use lead::Lead;
 pub(crate) use query::SketchedQuery;
 
 use half::f16;
@@ -54,6 +56,9 @@ pub(crate) struct Sketches {
     queries: Vec<f16>,
     /// Begins at a page; row after row.
     sketches: MmapMut,
+    lead: Lead,
+    /// Whether queries unlike the rows were there to learn from.
+    trained: bool,
 }
 
 impl Sketches {
@@ -80,12 +85,16 @@ impl Sketches {
                     sketch.copy_from_slice(&draw(&projection, vector, &mut centred));
                 }
             });
-        Ok(Some(Self {
+        let mut drawn = Self {
             dim,
             rows,
             queries: projection.queries,
             sketches,
-        }))
+            lead: Lead::Sifting,
+            trained: training.len() >= dim,
+        };
+        drawn.lead = Lead::of(&drawn.view(), matrix, training);
+        Ok(Some(drawn))
     }
 
     /// Sketches as they would lie in a file: the directions of queries, and the sketches.
@@ -98,15 +107,24 @@ impl Sketches {
             rows: sketches.len(),
             queries,
             sketches: map,
+            lead: Lead::Sifting,
+            trained: false,
         }
     }
 
+    /// For queries like those that the sketches were learnt for.
     pub(crate) fn view(&self) -> SketchesView<'_> {
         SketchesView {
             dim: self.dim,
             queries: &self.queries,
             sketches: bytemuck::cast_slice(&self.sketches[..self.rows * LINE]),
+            lead: self.lead,
         }
+    }
+
+    /// What the sketches are good for with queries of any kind.
+    pub(crate) fn lead(&self) -> Lead {
+        if self.trained { self.lead } else { Lead::Sifting }
     }
 }
 
@@ -120,6 +138,8 @@ pub(crate) struct SketchesView<'a> {
     pub(crate) queries: &'a [f16],
     /// One for each row.
     pub(crate) sketches: &'a [Sketch],
+    /// What they are good for.
+    pub(crate) lead: Lead,
 }
 
 /// Sketches one vector; `centred` is scratch of its length.

@@ -81,6 +81,21 @@ fn the_nearest_by_scores_are_near_by_sketches() {
 }
 
 #[test]
+fn sketches_lead_alone_for_the_queries_that_they_were_learnt_for_and_tell_enough_of() {
+    let mut world = World::new();
+    let matrix = world.matrix(3000);
+    let like_rows: Vec<f32> = (0..500).flat_map(|_| world.row()).collect();
+    let others: Vec<f32> = (0..500).flat_map(|_| world.other()).collect();
+    let lead = |training| {
+        let sketches = Sketches::new(&matrix, training).unwrap().unwrap();
+        (sketches.view().lead, sketches.lead())
+    };
+    assert_eq!(lead(&like_rows), (Lead::Alone, Lead::Alone));
+    assert_eq!(lead(&others), (Lead::Sifting, Lead::Sifting));
+    assert_eq!(lead(&[]), (Lead::Alone, Lead::Sifting), "other queries are not known");
+}
+
+#[test]
 fn sketches_do_not_depend_on_the_number_of_threads() {
     let matrix = World::new().matrix(2500);
     let drawn = |threads| {
