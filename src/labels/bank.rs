@@ -1,9 +1,10 @@
 //! A label bank for reading: a named space of labels' vectors in the library.
 
-use clipdex_index::{Index, ItemId, Space};
+use clipdex_index::{Index, Item, ItemId, Space};
 
 use super::prompts::Prompts;
-use super::records::{BankRecord, LabelRecord};
+use super::records::{BankRecord, LabelNames, LabelRecord};
+use super::taxonomy::kinds_of;
 use super::{Label, LabelError, Recipe, ZeroShot};
 use crate::encoder::Identity;
 use crate::library::{Library, LibraryError, Record};
@@ -148,6 +149,30 @@ impl Bank {
                     .join(", "),
             }),
         }
+    }
+
+    /// For each of `words` the items of the labels that are called so, in any meaning, or are kinds of what is; none where
+    /// nothing is called so. What counts is what counts for [`Taxonomy::called`](super::Taxonomy::called).
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn kinds_of(&self, library: &Library, words: &[&str]) -> Result<Vec<Vec<ItemId>>, LabelError> {
+        let (mut items, mut records) = (Vec::new(), Vec::new());
+        for item in library.index().items(self.space.id) {
+            let Item { id, payload, .. } = item?;
+            items.push(id);
+            records.push(match payload.first() {
+                Some(&LabelRecord::VERSION) => payload,
+                _ => LabelRecord::decode(&payload)?.encode()?,
+            });
+        }
+        let labels = records.iter().map(|record| LabelNames::of(record));
+        let labels = labels.collect::<Result<Vec<_>, _>>()?;
+        let item = |place: u32| items.get(place as usize).copied();
+        let found = kinds_of(&labels, words)?.into_iter();
+        Ok(found
+            .map(|places| places.into_iter().filter_map(item).collect())
+            .collect())
     }
 
     /// The texts whose vectors' mean stands for each of these labels of the bank, in their order.
