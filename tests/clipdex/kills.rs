@@ -1,6 +1,7 @@
 //! `clipdex index` is killed at any moment, again and again, while the directory changes: what it committed stays,
-//! nothing is there twice, and in the end the library is what it would be had nothing happened. So is `clipdex tag`.
-//! `CLIPDEX_KILL_ROUNDS=500` kills more often.
+//! nothing is there twice, and in the end the library is what it would be had nothing happened. So are `clipdex tag` and `label edit`.
+//! nothing is there twice, and in the end the library is what it would be had nothing happened. So are `clipdex tag` and
+//! `clipdex label edit`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -14,7 +15,7 @@ use clipdex::library::{Library, LibraryError, bytes_to_path, verify};
 use clipdex_index::{Mode, SearchParams};
 
 use crate::recognition::with_things;
-use crate::sandbox::{Sandbox, picture};
+use crate::sandbox::{Sandbox, picture, sample};
 use crate::tagging::{assert_same, tags_of};
 
 const ROUNDS: u64 = 50;
@@ -125,6 +126,46 @@ fn a_killed_tagging_is_completed_by_the_next() {
     }
     assert!(
         committed > 0,
+        "no killed run came to a commit: too short to show anything"
+    );
+}
+
+/// A label has its old name or its new one, and its examples with it.
+#[test]
+fn a_killed_rename_leaves_one_name_with_its_examples() {
+    let sandbox = Sandbox::new();
+    let list = sandbox.file("pets.tsv", "name\tparents\ncat\t\nsiamese\tcat\ndog\t\n");
+    sandbox.ok(["label", "add", "pets", list.to_str().unwrap()]);
+    let image = sample("cat.jpg");
+    sandbox.ok(["label", "teach", "pets", "cat", image.to_str().unwrap()]);
+    let names = ["cat", "moggy"];
+    let mut change = Change::new(&sandbox);
+    let (mut now, mut renamed, mut longest) = (0, 0, 100_000);
+    for round in 0..rounds() / 2 {
+        let delay = change.below(longest);
+        let rename = ["label", "edit", "pets", names[now], "--name", names[1 - now]];
+        kill_after(&sandbox, &rename, Duration::from_micros(delay));
+        let labels = sandbox.json(["label", "show", "pets", "--json"]);
+        let labels = labels.as_array().unwrap();
+        let found: Vec<_> = names
+            .iter()
+            .map(|name| labels.iter().find(|label| label["name"] == **name))
+            .collect();
+        let (there, examples) = match found[..] {
+            [Some(old), None] => (0, &old["examples"]),
+            [None, Some(new)] => (1, &new["examples"]),
+            _ => panic!("round {round}: {labels:?}"),
+        };
+        assert_eq!(examples.as_array().unwrap().len(), 1, "round {round}");
+        let child = labels.iter().find(|label| label["name"] == "siamese").unwrap();
+        assert_eq!(child["parents"][0], names[there], "round {round}");
+        assert_eq!(labels.len(), 3, "round {round}");
+        renamed += u64::from(there != now);
+        longest = if there == now { longest * 5 / 4 } else { longest * 4 / 5 };
+        now = there;
+    }
+    assert!(
+        renamed > 0,
         "no killed run came to a commit: too short to show anything"
     );
 }
