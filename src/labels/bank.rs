@@ -112,7 +112,7 @@ impl Bank {
         Ok(Some(LabelRecord::decode(&item.payload)?.label))
     }
 
-    /// The one label that `word` means: by its identifier, else by its name.
+    /// The one label that `word` means: by its identifier, else by its name, else by its name in other case.
     ///
     /// # Errors
     /// [`LabelError::UnknownLabel`]; [`LabelError::AmbiguousLabel`] where it is the name of several.
@@ -135,8 +135,12 @@ impl Bank {
             return Ok(Some((id, label)));
         }
         let stored = stored_labels(index, &self.space)?.into_iter();
-        let named = stored.filter(|(_, record)| record.label.name == word);
+        let lower = word.to_lowercase();
+        let named = stored.filter(|(_, record)| record.label.name.to_lowercase() == lower);
         let mut named: Vec<_> = named.map(|(id, record)| (id, record.label)).collect();
+        if named.iter().any(|(_, label)| label.name == word) {
+            named.retain(|(_, label)| label.name == word);
+        }
         match named.as_slice() {
             [] | [_] => Ok(named.pop()),
             several => Err(LabelError::AmbiguousLabel {

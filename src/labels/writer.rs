@@ -10,7 +10,7 @@ use super::embedding::{Embedded, Work};
 use super::examples::ExamplesChange;
 use super::prompts::Prompts;
 use super::records::{BankRecord, Digest, LabelRecord};
-use super::{Bank, Label, LabelError, LabelSource, RecipeChange};
+use super::{Bank, Label, LabelError, LabelSource, RecipeChange, TemplateSet};
 use crate::library::{EXAMPLES, LibraryWriter, Record, TAGS};
 
 /// Recognition compares an image with every label, so a graph over a bank would serve nobody.
@@ -57,7 +57,8 @@ impl<'a> BankWriter<'a> {
 
     /// Adds the labels of `source` to the bank `name`, which is made where it is missing. Labels with the same key are
     /// replaced, and only those are embedded whose prompts are new or others than before. `change` says what is to be
-    /// another in the bank's recipe, which reaches every label of the bank.
+    /// another in the bank's recipe, which reaches every label of the bank. A new bank of sentences has no templates,
+    /// unless it says so.
     ///
     /// # Errors
     /// The source cannot be read, or the library or the encoder fails. What was committed by then is kept, and the same
@@ -70,9 +71,14 @@ impl<'a> BankWriter<'a> {
         progress: &dyn WorkProgress,
     ) -> Result<AddOutcome, LabelError> {
         let labels = source.read()?;
+        let is_new = self.writer.library().index().space(&space_name(name)?)?.is_none();
         let mut record = self.record(name)?;
         record.source = source.to_string();
-        let recipe = change.apply(&record.recipe);
+        let mut recipe = change.apply(&record.recipe);
+        let sentences = labels.iter().filter(|label| label.is_sentence()).count();
+        if is_new && change.templates.is_none() && sentences * 2 > labels.len() {
+            recipe.templates = TemplateSet::none();
+        }
         if recipe != record.recipe {
             // It was fitted to the vectors of the old one.
             record.temperature = None;

@@ -175,6 +175,7 @@ fn a_label_is_edited_in_its_place() {
         (&json!(["a purring pet"]), &json!([]))
     );
 
+    assert_eq!(edit(&["Pet", "--name", "Pet"]).code, Some(0), "letters in other case");
     assert_eq!(edit(&["pet", "--name", "animal"]).code, Some(0));
     let labels = sandbox.json(["label", "show", "pets", "--json"]);
     assert_eq!(
@@ -185,6 +186,7 @@ fn a_label_is_edited_in_its_place() {
     assert_eq!(labels.as_array().unwrap().len(), 3);
     for (args, word) in [
         (&["dog", "--name", "cat"][..], "already has"),
+        (&["dog", "--name", "Cat"][..], "already has"),
         (&["dog", "--name", " "][..], "empty"),
         (&["wolf", "--name", "dog"][..], "wolf"),
         (&["dog"][..], "--name"),
