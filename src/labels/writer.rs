@@ -167,9 +167,10 @@ impl<'a> BankWriter<'a> {
             outcome.interrupted = true;
             return Ok(outcome);
         }
-        let encoder = match work.is_empty() {
-            true => None,
-            false => Some(self.writer.model().text_encoder()?),
+        let encoder = if work.is_empty() {
+            None
+        } else {
+            Some(self.writer.model().text_encoder()?)
         };
         // Labels that were given come first.
         let first = match &encoder {
