@@ -3,6 +3,7 @@
 //! See ARCHITECTURE.md for the rooms and the direction of dependence between them.
 
 pub mod cli;
+mod contain;
 pub mod duplicates;
 pub mod encoder;
 pub mod hub;

@@ -18,7 +18,9 @@ use tokenizers::{Model, PostProcessor, Tokenizer, TokenizerImpl, TruncationParam
 
 use self::compiled::CompiledTokenizer;
 use super::EncoderError;
+use super::cache::Cache;
 use super::checkpoint::Checkpoint;
+use crate::contain::contain;
 
 /// The file's name.
 const FILE: &str = "tokenizer.json";
@@ -35,6 +37,27 @@ enum Kind {
     Compiled(CompiledTokenizer),
 }
 
+impl Kind {
+    /// # Errors
+    /// What is wrong, for people.
+    fn read(json: &[u8], cache: &Cache, max_tokens: usize) -> Result<Self, String> {
+        if let Some(mut tokenizer) = compiled::load(json, cache).map_err(|error| unreadable(&error))? {
+            limit(&mut tokenizer, max_tokens)?;
+            return Ok(Self::Compiled(tokenizer));
+        }
+        // Some of the crate's parts panic where the JSON breaks off in them; this says where.
+        serde_json::from_slice::<IgnoredAny>(json).map_err(|error| unreadable(&error))?;
+        let mut tokenizer = Tokenizer::from_bytes(json).map_err(|error| unreadable(&error))?;
+        tokenizer.get_post_processor().map_or(Ok(()), template::check)?;
+        limit(&mut tokenizer, max_tokens)?;
+        Ok(Self::Parsed(tokenizer))
+    }
+}
+
+fn unreadable(error: &dyn Display) -> String {
+    format!("it is no tokenizer that can be read: {error}")
+}
+
 /// All parts of a tokenizer but its model as the crate has them.
 type WithModel<M> = TokenizerImpl<M, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
 
@@ -45,25 +68,10 @@ impl TextTokenizer {
     /// [`EncoderError::ModelFile`] or [`EncoderError::Tokenizer`] where it is missing or no tokenizer, or adds so many
     /// tokens that none is left for the text.
     pub(super) fn load(checkpoint: &Checkpoint, max_tokens: usize) -> Result<Self, EncoderError> {
-        let failed = |message: String| checkpoint.error(FILE, message);
         let json = checkpoint.read(FILE)?;
-        let unreadable = |error: &dyn Display| failed(format!("it is no tokenizer that can be read: {error}"));
-        let compiled = compiled::load(&json, checkpoint.cache()).map_err(|error| unreadable(&error))?;
-        let kind = match compiled {
-            Some(mut tokenizer) => {
-                limit(&mut tokenizer, max_tokens).map_err(failed)?;
-                Kind::Compiled(tokenizer)
-            }
-            None => {
-                // Some of the crate's parts panic where the JSON breaks off in them.
-                serde_json::from_slice::<IgnoredAny>(&json).map_err(|error| unreadable(&error))?;
-                let mut tokenizer = Tokenizer::from_bytes(&json).map_err(|error| unreadable(&error))?;
-                let processor = tokenizer.get_post_processor();
-                processor.map_or(Ok(()), template::check).map_err(failed)?;
-                limit(&mut tokenizer, max_tokens).map_err(failed)?;
-                Kind::Parsed(tokenizer)
-            }
-        };
+        let kind = contain(|| Kind::read(&json, checkpoint.cache(), max_tokens))
+            .unwrap_or_else(|| Err(unreadable(&"the crate that reads it panics")))
+            .map_err(|message| checkpoint.error(FILE, message))?;
         Ok(Self {
             kind,
             model: checkpoint.name().to_owned(),
@@ -72,10 +80,12 @@ impl TextTokenizer {
 
     /// Token ids of `text`, with those that begin and end it.
     pub(super) fn ids(&self, text: &str) -> Result<Vec<u32>, EncoderError> {
-        let encoding = match &self.kind {
+        // A damaged map of a `Precompiled` normalizer is found out when a text is looked up in it, by a panic.
+        let encoding = contain(|| match &self.kind {
             Kind::Parsed(tokenizer) => tokenizer.encode_fast(text, true),
             Kind::Compiled(tokenizer) => tokenizer.encode_fast(text, true),
-        };
+        });
+        let encoding = encoding.ok_or_else(|| self.error("it is damaged: its rules break down at a text"))?;
         let encoding = encoding.map_err(|error| self.error(&error.to_string()))?;
         Ok(encoding.get_ids().to_vec())
     }

@@ -72,7 +72,7 @@ impl<'a> Committer<'a> {
         std::mem::take(&mut self.tally.lost)
     }
 
-    /// Takes over unchanged files of older roots, and records the places that the walk could not read.
+    /// Takes over files of older roots, and records the places that the walk could not read.
     pub fn carry(&mut self, plan: &Plan, walk: &Walk) -> Result<(), IngestError> {
         let Context { scope, observer, .. } = self.context;
         let summary = &mut self.tally.summary;
@@ -84,7 +84,6 @@ impl<'a> Committer<'a> {
                 batch.put_file(scope.root, &scope.relative(path)?, record)?;
             }
             batch.commit()?;
-            summary.unchanged += files.len() as u64;
         }
         let mut batch = self.writer.index_mut().batch();
         for (path, record) in &plan.carried_failures {

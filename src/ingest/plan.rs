@@ -53,9 +53,9 @@ impl Known {
         Ok(known)
     }
 
-    /// What the library has of a file under the root of the scope.
+    /// What the library has of a file, under the root of the scope or an older one inside it.
     pub fn file(&self, path: &Path) -> Option<&FileRecord> {
-        self.own.files.get(path)
+        self.own.files.get(path).or_else(|| self.nested.files.get(path))
     }
 
     /// Refuses where the scope, or an older root inside it, shows nothing and is known to have shown something.
@@ -104,7 +104,8 @@ impl Catalogue {
 pub(super) struct Plan {
     /// Files to read: new, changed, or worth another try.
     pub read: Vec<Candidate>,
-    /// Files that move here from an older root as they are: unchanged ones, and those that the walk could not look at.
+    /// Files that move here from an older root: unchanged ones, those that the walk could not look at, and changed ones,
+    /// which keep their photograph until they have been read.
     pub carried: Vec<(PathBuf, FileRecord)>,
     /// Failures that move here from an older root, of files that have not changed.
     pub carried_failures: Vec<(PathBuf, FailureRecord)>,
@@ -150,6 +151,7 @@ impl Plan {
             if is_gone(path) {
                 plan.gone.nested.push((path.clone(), record.item));
             } else if !seen.contains(path.as_path()) {
+                plan.unchanged += 1;
                 plan.carried.push((path.clone(), record.clone()));
             }
         }
@@ -165,17 +167,28 @@ impl Plan {
                 self.gone.failures.push(path.clone());
             }
         } else if let Some(record) = nested.unchanged(candidate) {
+            self.unchanged += 1;
             self.carried.push((path.clone(), record.clone()));
         } else if retry_failed {
-            self.read.push(candidate.clone());
+            self.read(candidate, known);
         } else if own.still_fails(candidate).is_some() {
             self.failed_before += 1;
         } else if let Some(failure) = nested.still_fails(candidate) {
             self.failed_before += 1;
             self.carried_failures.push((path.clone(), failure.clone()));
         } else {
-            self.read.push(candidate.clone());
+            self.read(candidate, known);
         }
+    }
+
+    fn read(&mut self, candidate: &Candidate, Known { own, nested }: &Known) {
+        let path = &candidate.path;
+        if !own.files.contains_key(path)
+            && let Some(record) = nested.files.get(path)
+        {
+            self.carried.push((path.clone(), record.clone()));
+        }
+        self.read.push(candidate.clone());
     }
 }
 

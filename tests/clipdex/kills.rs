@@ -40,13 +40,11 @@ fn fifty_kills_lose_nothing() {
     let mut change = Change::new(&sandbox);
     (0..PHOTOS).for_each(|_| change.add());
     fs::write(sandbox.photo("broken.png"), b"no picture").unwrap();
-    let (mut before, mut committed) = (Content::default(), 0);
-    // Of a slow or busy machine more time is needed to come to a commit; half of the kills are to come after one.
-    let mut longest = 400_000;
+    let mut before = Content::default();
+    let mut fuse = Fuse::new(400_000);
     for round in 0..rounds {
-        let delay = change.below(longest);
         let run = ["index", "photos", "--quiet", "--batch-size", "3"];
-        kill_after(&sandbox, &run, Duration::from_micros(delay));
+        kill_after(&sandbox, &run, fuse.delay(&mut change));
         let now = content(&sandbox, before == Content::default());
         for (path, hash) in &before.files {
             let still = fs::read(path).is_ok_and(|bytes| blake3::hash(&bytes) == *hash);
@@ -56,22 +54,13 @@ fn fifty_kills_lose_nothing() {
                 path.display()
             );
         }
-        let came_to_a_commit = now != before;
-        committed += u64::from(came_to_a_commit);
-        longest = if came_to_a_commit {
-            longest * 4 / 5
-        } else {
-            longest * 5 / 4
-        };
+        fuse.burnt(now != before);
         before = now;
         for _ in 0..change.below(4) {
             change.any();
         }
     }
-    assert!(
-        committed >= rounds / 5,
-        "only {committed} rounds came to a commit: too short to show anything"
-    );
+    fuse.assert_commits(rounds / 5);
 
     sandbox.ok(["index", "photos", "--quiet"]);
     let undisturbed = sandbox.photos().with_file_name("undisturbed");
@@ -100,11 +89,10 @@ fn a_killed_tagging_is_completed_by_the_next() {
     let temperatures = ["0.1", "0.5"];
     let expected = temperatures.map(written);
     let mut change = Change::new(&sandbox);
-    let (mut committed, mut longest) = (0, 100_000);
+    let mut fuse = Fuse::new(100_000);
     for round in 0..rounds() / 2 {
         let which = round as usize % 2;
-        let delay = change.below(longest);
-        kill_after(&sandbox, &run(temperatures[which]), Duration::from_micros(delay));
+        kill_after(&sandbox, &run(temperatures[which]), fuse.delay(&mut change));
         let library = Library::open(&sandbox.library()).unwrap();
         let problems = verify(&library).unwrap();
         assert!(problems.is_empty(), "round {round}: {problems:?}");
@@ -116,17 +104,43 @@ fn a_killed_tagging_is_completed_by_the_next() {
             "round {round}: {summary}"
         );
         assert_same(&written(temperatures[which]), &expected[which]);
-        committed += unchanged / 3;
-        longest = if compared == 0 {
-            longest * 4 / 5
+        fuse.burnt(compared == 0);
+    }
+    fuse.assert_commits(1);
+}
+
+/// How long a run may go on before it is killed. Of a slow or busy machine more time is needed to come to a commit; half of
+/// the kills are to come after one.
+struct Fuse {
+    longest_us: u64,
+    commits: u64,
+}
+
+impl Fuse {
+    fn new(longest_us: u64) -> Self {
+        Self { longest_us, commits: 0 }
+    }
+
+    fn delay(&self, chance: &mut Change) -> Duration {
+        Duration::from_micros(chance.below(self.longest_us))
+    }
+
+    fn burnt(&mut self, came_to_a_commit: bool) {
+        self.commits += u64::from(came_to_a_commit);
+        self.longest_us = if came_to_a_commit {
+            self.longest_us * 4 / 5
         } else {
-            longest * 5 / 4
+            self.longest_us * 5 / 4
         };
     }
-    assert!(
-        committed > 0,
-        "no killed run came to a commit: too short to show anything"
-    );
+
+    fn assert_commits(&self, least: u64) {
+        let commits = self.commits;
+        assert!(
+            commits >= least,
+            "only {commits} rounds came to a commit: too short to show anything"
+        );
+    }
 }
 
 /// A label has its old name or its new one, and its examples with it.

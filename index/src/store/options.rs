@@ -46,28 +46,47 @@ pub(super) fn reader() -> Options {
 /// Every column family that this program knows.
 pub(super) fn column_families() -> Vec<ColumnFamilyDescriptor> {
     let cache = Cache::new_lru_cache(BLOCK_CACHE);
+    let vectors = vectors(&cache);
+    let scanned = records(&blocks(&cache));
+    let mut filtered = blocks(&cache);
+    filtered.set_bloom_filter(10.0, false);
+    let looked_up = records(&filtered);
+    // Copied, for options that are made anew make a cache of their own first, which is never used.
+    let options = |cf| match cf {
+        Cf::Vectors => vectors.clone(),
+        // Often asked for what is not there. Filters of the others would only be read at each opening.
+        Cf::Keys | Cf::Files => looked_up.clone(),
+        _ => scanned.clone(),
+    };
     Cf::ALL
         .iter()
-        .map(|cf| ColumnFamilyDescriptor::new(cf.name(), column_family(*cf, &cache)))
+        .map(|cf| ColumnFamilyDescriptor::new(cf.name(), options(*cf)))
         .collect()
 }
 
-fn column_family(cf: Cf, cache: &Cache) -> Options {
+fn blocks(cache: &Cache) -> BlockBasedOptions {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(cache);
-    blocks.set_bloom_filter(10.0, false);
     blocks.set_format_version(5);
+    blocks.set_block_size(16 << 10);
+    blocks
+}
+
+fn records(blocks: &BlockBasedOptions) -> Options {
     let mut options = Options::default();
-    if cf == Cf::Vectors {
-        // f16 values hardly compress, and a scan should spend its time on the values alone.
-        options.set_compression_type(DBCompressionType::None);
-        options.set_write_buffer_size(32 * MIB);
-        blocks.set_block_size(64 << 10);
-    } else {
-        options.set_compression_type(DBCompressionType::Lz4);
-        options.set_write_buffer_size(8 * MIB);
-        blocks.set_block_size(16 << 10);
-    }
+    options.set_compression_type(DBCompressionType::Lz4);
+    options.set_write_buffer_size(8 * MIB);
+    options.set_block_based_table_factory(blocks);
+    options
+}
+
+/// f16 values hardly compress, and a scan should spend its time on the values alone.
+fn vectors(cache: &Cache) -> Options {
+    let mut blocks = blocks(cache);
+    blocks.set_block_size(64 << 10);
+    let mut options = Options::default();
+    options.set_compression_type(DBCompressionType::None);
+    options.set_write_buffer_size(32 * MIB);
     options.set_block_based_table_factory(&blocks);
     options
 }

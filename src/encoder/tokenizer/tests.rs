@@ -308,3 +308,18 @@ fn a_template_of_what_is_no_special_token_is_an_error() {
         );
     }
 }
+
+#[test]
+fn a_normalizer_that_breaks_down_at_a_text_is_an_error() {
+    let dir = ModelDir::copy("siglip");
+    let mut json: Value = serde_json::from_slice(&tokenizer_json("made/tokenizer-unigram")).unwrap();
+    // A trie of 4 bytes, one node, in which no letter is found.
+    json["normalizer"] = json!({"type": "Precompiled", "precompiled_charsmap": "BAAAAAAAAAA="});
+    dir.write("tokenizer.json", json.to_string().as_bytes());
+    let tokenizer = TextTokenizer::load(&dir.checkpoint(), 64).unwrap();
+    let message = tokenizer.ids("a cat").unwrap_err().to_string();
+    assert!(
+        message.contains("tokenizer.json") && message.contains("damaged"),
+        "{message}"
+    );
+}

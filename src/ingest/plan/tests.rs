@@ -65,7 +65,25 @@ fn what_an_older_root_has_in_a_place_that_cannot_be_read_moves_along() {
     };
     let plan = Plan::new(&walk, &known(Catalogue::default(), nested), false);
     assert_eq!(plan.carried, [("/photos/old/locked/a.jpg".into(), file(1, 20))]);
+    assert_eq!(plan.unchanged, 1);
     assert_eq!(plan.gone.nested, [("/photos/old/gone.jpg".into(), 2)]);
+}
+
+#[test]
+fn a_changed_file_of_an_older_root_keeps_its_photograph_until_it_is_read() {
+    let nested = catalogue([("/p/old/a.jpg", file(1, 20)), ("/p/old/b.jpg", file(2, 20))], []);
+    let own = catalogue([("/p/old/b.jpg", file(3, 25))], []);
+    let walk = Walk {
+        candidates: vec![candidate("/p/old/a.jpg", 30), candidate("/p/old/b.jpg", 30)],
+        ..Walk::default()
+    };
+    let known = known(own, nested);
+    let plan = Plan::new(&walk, &known, false);
+    assert_eq!(paths(&plan.read), ["/p/old/a.jpg", "/p/old/b.jpg"].map(Path::new));
+    assert_eq!(plan.carried, [("/p/old/a.jpg".into(), file(1, 20))]);
+    assert_eq!(plan.unchanged, 0);
+    let items = ["/p/old/a.jpg", "/p/old/b.jpg"].map(|path| known.file(Path::new(path)).map(|record| record.item));
+    assert_eq!(items, [Some(1), Some(3)]);
 }
 
 #[test]
