@@ -109,6 +109,40 @@ fn a_killed_tagging_is_completed_by_the_next() {
     fuse.assert_commits(1);
 }
 
+/// A label has its old name or its new one, and its examples with it.
+#[test]
+fn a_killed_rename_leaves_one_name_with_its_examples() {
+    let sandbox = Sandbox::new();
+    let list = sandbox.file("pets.tsv", "name\tparents\ncat\t\nsiamese\tcat\ndog\t\n");
+    sandbox.ok(["label", "add", "pets", list.to_str().unwrap()]);
+    let image = sample("cat.jpg");
+    sandbox.ok(["label", "teach", "pets", "cat", image.to_str().unwrap()]);
+    let names = ["cat", "moggy"];
+    let mut change = Change::new(&sandbox);
+    let mut fuse = Fuse::new(100_000);
+    let mut now = 0;
+    for round in 0..rounds() / 2 {
+        let rename = ["label", "edit", "pets", names[now], "--name", names[1 - now]];
+        kill_after(&sandbox, &rename, fuse.delay(&mut change));
+        let labels = sandbox.json(["label", "show", "pets", "--json"]);
+        let labels = labels.as_array().unwrap();
+        let has = |name: &str| labels.iter().any(|label| label["name"] == name);
+        let there = match names.map(has) {
+            [true, false] => 0,
+            [false, true] => 1,
+            _ => panic!("round {round}: {labels:?}"),
+        };
+        let shown = sandbox.json(["label", "show", "pets", names[there], "--json"]);
+        assert_eq!(shown[0]["examples"].as_array().unwrap().len(), 1, "round {round}");
+        let child = labels.iter().find(|label| label["name"] == "siamese").unwrap();
+        assert_eq!(child["parents"][0], names[there], "round {round}");
+        assert_eq!(labels.len(), 3, "round {round}");
+        fuse.burnt(there != now);
+        now = there;
+    }
+    fuse.assert_commits(1);
+}
+
 /// How long a run may go on before it is killed. Of a slow or busy machine more time is needed to come to a commit; half of
 /// the kills are to come after one.
 struct Fuse {
@@ -141,44 +175,6 @@ impl Fuse {
             "only {commits} rounds came to a commit: too short to show anything"
         );
     }
-}
-
-/// A label has its old name or its new one, and its examples with it.
-#[test]
-fn a_killed_rename_leaves_one_name_with_its_examples() {
-    let sandbox = Sandbox::new();
-    let list = sandbox.file("pets.tsv", "name\tparents\ncat\t\nsiamese\tcat\ndog\t\n");
-    sandbox.ok(["label", "add", "pets", list.to_str().unwrap()]);
-    let image = sample("cat.jpg");
-    sandbox.ok(["label", "teach", "pets", "cat", image.to_str().unwrap()]);
-    let names = ["cat", "moggy"];
-    let mut change = Change::new(&sandbox);
-    let (mut now, mut renamed, mut longest) = (0, 0, 100_000);
-    for round in 0..rounds() / 2 {
-        let delay = change.below(longest);
-        let rename = ["label", "edit", "pets", names[now], "--name", names[1 - now]];
-        kill_after(&sandbox, &rename, Duration::from_micros(delay));
-        let labels = sandbox.json(["label", "show", "pets", "--json"]);
-        let labels = labels.as_array().unwrap();
-        let has = |name: &str| labels.iter().any(|label| label["name"] == name);
-        let there = match names.map(has) {
-            [true, false] => 0,
-            [false, true] => 1,
-            _ => panic!("round {round}: {labels:?}"),
-        };
-        let shown = sandbox.json(["label", "show", "pets", names[there], "--json"]);
-        assert_eq!(shown[0]["examples"].as_array().unwrap().len(), 1, "round {round}");
-        let child = labels.iter().find(|label| label["name"] == "siamese").unwrap();
-        assert_eq!(child["parents"][0], names[there], "round {round}");
-        assert_eq!(labels.len(), 3, "round {round}");
-        renamed += u64::from(there != now);
-        longest = if there == now { longest * 5 / 4 } else { longest * 4 / 5 };
-        now = there;
-    }
-    assert!(
-        renamed > 0,
-        "no killed run came to a commit: too short to show anything"
-    );
 }
 
 fn rounds() -> u64 {
