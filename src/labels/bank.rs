@@ -117,32 +117,42 @@ impl Bank {
     /// # Errors
     /// [`LabelError::UnknownLabel`]; [`LabelError::AmbiguousLabel`] where it is the name of several.
     pub fn find(&self, library: &Library, word: &str) -> Result<(ItemId, Label), LabelError> {
-        self.called(library, word)?.ok_or_else(|| LabelError::UnknownLabel {
+        if let Some(called) = self.called(library, word)? {
+            return Ok(called);
+        }
+        let lower = word.to_lowercase();
+        let alike = self.only(library, word, |label| label.name.to_lowercase() == lower)?;
+        alike.ok_or_else(|| LabelError::UnknownLabel {
             bank: self.name().to_owned(),
             label: word.to_owned(),
         })
     }
 
-    /// The one label that `word` means, if the bank has one.
+    /// The one label that has `word` as its identifier or else exactly as its name, if there is one: a cat that is called
+    /// Miso is no soup.
     ///
     /// # Errors
     /// [`LabelError::AmbiguousLabel`].
     pub(super) fn called(&self, library: &Library, word: &str) -> Result<Option<(ItemId, Label)>, LabelError> {
-        let index = library.index();
-        if let Some(id) = index.id_of_key(self.space.id, word.as_bytes())?
+        if let Some(id) = library.index().id_of_key(self.space.id, word.as_bytes())?
             && let Some(label) = self.label(library, id)?
         {
             return Ok(Some((id, label)));
         }
-        let stored = stored_labels(index, &self.space)?.into_iter();
-        let lower = word.to_lowercase();
-        let named = stored.filter(|(_, record)| record.label.name.to_lowercase() == lower);
-        let mut named: Vec<_> = named.map(|(id, record)| (id, record.label)).collect();
-        if named.iter().any(|(_, label)| label.name == word) {
-            named.retain(|(_, label)| label.name == word);
-        }
-        match named.as_slice() {
-            [] | [_] => Ok(named.pop()),
+        self.only(library, word, |label| label.name == word)
+    }
+
+    /// The one label that is meant by `word`, if there is one.
+    fn only(
+        &self,
+        library: &Library,
+        word: &str,
+        is_meant: impl Fn(&Label) -> bool,
+    ) -> Result<Option<(ItemId, Label)>, LabelError> {
+        let mut meant = self.items(library)?;
+        meant.retain(|(_, label)| is_meant(label));
+        match meant.as_slice() {
+            [] | [_] => Ok(meant.pop()),
             several => Err(LabelError::AmbiguousLabel {
                 bank: self.name().to_owned(),
                 name: word.to_owned(),

@@ -66,8 +66,7 @@ impl BankWriter<'_> {
             let outcome = self.update(bank, opened.record(), vec![new.clone()], None, progress)?;
             return Ok((!outcome.interrupted).then_some(new));
         }
-        let other = opened.called(&library, new.key())?;
-        if other.is_some_and(|(other, _)| other != item) {
+        if opened.called(&library, new.key())?.is_some() {
             return Err(LabelError::LabelExists {
                 bank: bank.to_owned(),
                 label: new.name,
