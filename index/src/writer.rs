@@ -137,20 +137,32 @@ impl Writer {
     /// # Errors
     /// [`IndexError::NoSuchSpace`].
     pub fn drop_space(&mut self, id: SpaceId) -> Result<()> {
-        let prefix = keys::space(id);
-        if self.index.store().get(Cf::Spaces, &prefix)?.is_none() {
-            return Err(IndexError::NoSuchSpace { id });
-        }
-        self.abandon_job(id)?;
-        let store = self.index.store();
+        self.drop_spaces(&[id])
+    }
+
+    /// Removes several spaces as [`Writer::drop_space`] does, all in one commit.
+    ///
+    /// # Errors
+    /// [`IndexError::NoSuchSpace`]; then none is removed.
+    pub fn drop_spaces(&mut self, ids: &[SpaceId]) -> Result<()> {
         let mut changes = Changes::default();
-        let mut scan = store.scan(Cf::ItemFiles, &prefix);
-        while let Some((key, _)) = scan.advance()? {
-            let (_, _, root, rel) = keys::parse_item_file(key)?;
-            changes.delete(Cf::Files, keys::file(root, rel));
+        for id in ids {
+            let prefix = keys::space(*id);
+            let store = self.index.store();
+            if store.get(Cf::Spaces, &prefix)?.is_none() {
+                return Err(IndexError::NoSuchSpace { id: *id });
+            }
+            let mut scan = store.scan(Cf::ItemFiles, &prefix);
+            while let Some((key, _)) = scan.advance()? {
+                let (_, _, root, rel) = keys::parse_item_file(key)?;
+                changes.delete(Cf::Files, keys::file(root, rel));
+            }
+            clear_space(&mut changes, *id);
         }
-        clear_space(&mut changes, id);
-        self.index.write(&changes, [id])?;
+        for id in ids {
+            self.abandon_job(*id)?;
+        }
+        self.index.write(&changes, ids.iter().copied())?;
         self.remove_unnamed_segments()
     }
 

@@ -1,9 +1,10 @@
 //! A label bank for reading: a named space of labels' vectors in the library.
 
-use clipdex_index::{Index, ItemId, Space};
+use clipdex_index::{Index, Item, ItemId, Space};
 
 use super::prompts::Prompts;
-use super::records::{BankRecord, LabelRecord};
+use super::records::{BankRecord, LabelNames, LabelRecord};
+use super::taxonomy::kinds_of;
 use super::{Label, LabelError, Recipe, ZeroShot};
 use crate::encoder::Identity;
 use crate::library::{Library, LibraryError, Record};
@@ -111,33 +112,47 @@ impl Bank {
         Ok(Some(LabelRecord::decode(&item.payload)?.label))
     }
 
-    /// The one label that `word` means: by its identifier, else by its name.
+    /// The one label that `word` means: by its identifier, else by its name, else by its name in other case.
     ///
     /// # Errors
     /// [`LabelError::UnknownLabel`]; [`LabelError::AmbiguousLabel`] where it is the name of several.
     pub fn find(&self, library: &Library, word: &str) -> Result<(ItemId, Label), LabelError> {
-        self.called(library, word)?.ok_or_else(|| LabelError::UnknownLabel {
+        if let Some(called) = self.called(library, word)? {
+            return Ok(called);
+        }
+        let lower = word.to_lowercase();
+        let alike = self.only(library, word, |label| label.name.to_lowercase() == lower)?;
+        alike.ok_or_else(|| LabelError::UnknownLabel {
             bank: self.name().to_owned(),
             label: word.to_owned(),
         })
     }
 
-    /// The one label that `word` means, if the bank has one.
+    /// The one label that has `word` as its identifier or else exactly as its name, if there is one: a cat that is called
+    /// Miso is no soup.
     ///
     /// # Errors
     /// [`LabelError::AmbiguousLabel`].
     pub(super) fn called(&self, library: &Library, word: &str) -> Result<Option<(ItemId, Label)>, LabelError> {
-        let index = library.index();
-        if let Some(id) = index.id_of_key(self.space.id, word.as_bytes())?
+        if let Some(id) = library.index().id_of_key(self.space.id, word.as_bytes())?
             && let Some(label) = self.label(library, id)?
         {
             return Ok(Some((id, label)));
         }
-        let stored = stored_labels(index, &self.space)?.into_iter();
-        let named = stored.filter(|(_, record)| record.label.name == word);
-        let mut named: Vec<_> = named.map(|(id, record)| (id, record.label)).collect();
-        match named.as_slice() {
-            [] | [_] => Ok(named.pop()),
+        self.only(library, word, |label| label.name == word)
+    }
+
+    /// The one label that is meant by `word`, if there is one.
+    fn only(
+        &self,
+        library: &Library,
+        word: &str,
+        is_meant: impl Fn(&Label) -> bool,
+    ) -> Result<Option<(ItemId, Label)>, LabelError> {
+        let mut meant = self.items(library)?;
+        meant.retain(|(_, label)| is_meant(label));
+        match meant.as_slice() {
+            [] | [_] => Ok(meant.pop()),
             several => Err(LabelError::AmbiguousLabel {
                 bank: self.name().to_owned(),
                 name: word.to_owned(),
@@ -148,6 +163,30 @@ impl Bank {
                     .join(", "),
             }),
         }
+    }
+
+    /// For each of `words` the items of the labels that are called so, in any meaning, or are kinds of what is; none where
+    /// nothing is called so. What counts is what counts for [`Taxonomy::called`](super::Taxonomy::called).
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn kinds_of(&self, library: &Library, words: &[&str]) -> Result<Vec<Vec<ItemId>>, LabelError> {
+        let (mut items, mut records) = (Vec::new(), Vec::new());
+        for item in library.index().items(self.space.id) {
+            let Item { id, payload, .. } = item?;
+            items.push(id);
+            records.push(match payload.first() {
+                Some(&LabelRecord::VERSION) => payload,
+                _ => LabelRecord::decode(&payload)?.encode()?,
+            });
+        }
+        let labels = records.iter().map(|record| LabelNames::of(record));
+        let labels = labels.collect::<Result<Vec<_>, _>>()?;
+        let item = |place: u32| items.get(place as usize).copied();
+        let found = kinds_of(&labels, words)?.into_iter();
+        Ok(found
+            .map(|places| places.into_iter().filter_map(item).collect())
+            .collect())
     }
 
     /// The texts whose vectors' mean stands for each of these labels of the bank, in their order.

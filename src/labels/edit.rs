@@ -1,6 +1,7 @@
 //! Changing one label of a bank.
 
 use super::bank::stored_labels;
+use super::writer::Alongside;
 use super::{Bank, BankWriter, Label, LabelError, WorkProgress};
 
 /// What is to change of a label; the rest stays as it is.
@@ -42,7 +43,7 @@ impl LabelEdit {
 
 impl BankWriter<'_> {
     /// Changes the label that is called `word`, by identifier or name, and returns it; none where the run was cut short.
-    /// A label that is known by its name alone keeps its examples and its children under the new name.
+    /// A label that is known by its name alone keeps its examples and its children under the new name, all in one commit.
     ///
     /// # Errors
     /// The bank has no such label or several, the new name is empty or another label's, or the library or the encoder
@@ -62,7 +63,7 @@ impl BankWriter<'_> {
             return Err(LabelError::NoName(word.to_owned()));
         }
         if new.key() == old.key() {
-            let outcome = self.update(bank, opened.record(), vec![new.clone()], progress)?;
+            let outcome = self.update(bank, opened.record(), vec![new.clone()], None, progress)?;
             return Ok((!outcome.interrupted).then_some(new));
         }
         if opened.called(&library, new.key())?.is_some() {
@@ -78,14 +79,11 @@ impl BankWriter<'_> {
                 labels.push(child.label);
             }
         }
-        if self.update(bank, opened.record(), labels, progress)?.interrupted {
-            return Ok(None);
-        }
-        self.move_examples(bank, old.key(), new.key())?;
-        let mut batch = self.writer.index_mut().batch();
-        batch.delete(opened.space(), item)?;
-        batch.commit()?;
-        let outcome = self.update(bank, opened.record(), Vec::new(), progress)?;
+        let alongside = Alongside {
+            removed: vec![item],
+            examples: self.move_examples(bank, old.key(), new.key())?,
+        };
+        let outcome = self.update(bank, opened.record(), labels, Some(alongside), progress)?;
         Ok((!outcome.interrupted).then_some(new))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clipdex_index::{Space, Writer};
+use clipdex_index::{Batch, Space, Writer};
 
 use super::prompts::{Phrase, Prompts};
 use super::records::{Digest, LabelRecord};
@@ -16,7 +16,7 @@ const PROMPTS_A_COMMIT: usize = 1024;
 /// Labels that are committed together, where they have few prompts between them.
 const LABELS_A_COMMIT: usize = 10_000;
 
-/// Labels to embed.
+/// Labels that are still to be embedded.
 pub(super) struct Work<'a> {
     prompts: &'a Prompts,
     labels: &'a [Label],
@@ -30,6 +30,28 @@ struct Known {
     uses: usize,
     /// The sum of its prompts' unit vectors, once they are embedded.
     sum: Option<Vec<f32>>,
+}
+
+/// Labels with their vectors, to be committed together.
+#[derive(Default)]
+pub(super) struct Embedded {
+    labels: Vec<(LabelRecord, Vec<f32>)>,
+    prompts: usize,
+}
+
+impl Embedded {
+    /// How many prompts were embedded for them.
+    pub fn prompts(&self) -> usize {
+        self.prompts
+    }
+
+    /// Adds them to a batch, in place of labels of their keys.
+    pub fn write(&self, space: &Space, batch: &mut Batch<'_>) -> Result<(), LabelError> {
+        for (record, vector) in &self.labels {
+            batch.upsert(space, record.label.key().as_bytes(), vector, &record.encode()?)?;
+        }
+        Ok(())
+    }
 }
 
 impl<'a> Work<'a> {
@@ -46,7 +68,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Whether there is nothing to do.
+    /// Whether nothing is left to do.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -56,7 +78,7 @@ impl<'a> Work<'a> {
         self.phrases.keys().map(|phrase| self.prompts.count(phrase)).sum()
     }
 
-    /// Embeds the labels and commits them to `space`; false where it was cut short.
+    /// Embeds the labels that are left and commits them to `space`; false where it was cut short.
     ///
     /// # Errors
     /// The encoder or the index fails. What was committed by then is kept.
@@ -67,27 +89,39 @@ impl<'a> Work<'a> {
         space: &Space,
         progress: &dyn WorkProgress,
     ) -> Result<bool, LabelError> {
-        let mut rest = self.labels;
-        while !rest.is_empty() {
+        while !self.is_empty() {
             if progress.cancelled() {
                 return Ok(false);
             }
-            let (now, later) = rest.split_at(self.labels_a_commit(rest));
-            rest = later;
-            let embedded = self.embed(now, encoder)?;
+            let embedded = self.embed_next(0, encoder)?;
             let mut batch = writer.batch();
-            for label in now {
-                let record = LabelRecord {
-                    label: label.clone(),
-                    digest: Digest::of(&self.prompts.of(label)),
-                };
-                let vector = self.vector(label);
-                batch.upsert(space, label.key().as_bytes(), &vector, &record.encode()?)?;
-            }
+            embedded.write(space, &mut batch)?;
             batch.commit()?;
-            progress.committed(embedded);
+            progress.committed(embedded.prompts());
         }
         Ok(true)
+    }
+
+    /// Embeds the next labels: as many as are to be committed together, and at least so many.
+    ///
+    /// # Errors
+    /// The encoder fails.
+    pub fn embed_next(&mut self, at_least: usize, encoder: &dyn TextEncoder) -> Result<Embedded, LabelError> {
+        let count = self.labels_a_commit(self.labels).max(at_least).min(self.labels.len());
+        let (now, later) = self.labels.split_at(count);
+        self.labels = later;
+        let prompts = self.embed(now, encoder)?;
+        let labels = now.iter().map(|label| {
+            let record = LabelRecord {
+                label: label.clone(),
+                digest: Digest::of(&self.prompts.of(label)),
+            };
+            (record, self.vector(label))
+        });
+        Ok(Embedded {
+            labels: labels.collect(),
+            prompts,
+        })
     }
 
     /// How many of the first labels make about as many new prompts as are to be committed together; at least one.
@@ -174,12 +208,9 @@ pub fn embed_labels(labels: &[Label], recipe: &Recipe, encoder: &dyn TextEncoder
     let prompts = Prompts::new(recipe, &labels.iter().collect::<Vec<_>>())?;
     let mut work = Work::new(&prompts, labels);
     let mut vectors = Vec::with_capacity(labels.len());
-    let mut rest = labels;
-    while !rest.is_empty() {
-        let (now, later) = rest.split_at(work.labels_a_commit(rest));
-        rest = later;
-        work.embed(now, encoder)?;
-        vectors.extend(now.iter().map(|label| work.vector(label)));
+    while !work.is_empty() {
+        let embedded = work.embed_next(0, encoder)?.labels.into_iter();
+        vectors.extend(embedded.map(|(_, vector)| vector));
     }
     Ok(vectors)
 }

@@ -31,6 +31,12 @@ impl Label {
         if self.id.is_empty() { &self.name } else { &self.id }
     }
 
+    /// Whether the name is rather a sentence, which says nothing more in "a photo of a {}.".
+    pub fn is_sentence(&self) -> bool {
+        self.prompts.is_empty()
+            && (self.name.ends_with(['.', '!', '?']) || self.name.split_whitespace().nth(7).is_some())
+    }
+
     /// Whether people may mean this label by `word`: its identifier or its name.
     pub fn is_called(&self, word: &str) -> bool {
         self.id == word || self.name == word

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::taxonomy::Named;
 use super::{Label, PromptTemplate, Recipe, Senses, TemplateSet, With};
 use crate::library::{LibraryError, Record, body_of};
 
@@ -70,6 +71,48 @@ pub(super) struct LabelRecord {
     pub label: Label,
     /// Of the texts that were embedded; others mean another vector.
     pub digest: Digest,
+}
+
+/// What a label is called and what it is a kind of, where the record lies: the beginning of [`LabelRecord`].
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct LabelNames<'r> {
+    id: &'r str,
+    name: &'r str,
+    #[serde(borrow)]
+    synonyms: Vec<&'r str>,
+    _definition: &'r str,
+    #[serde(borrow)]
+    parents: Vec<&'r str>,
+}
+
+impl<'r> LabelNames<'r> {
+    /// Of a record as [`LabelRecord::encode`] writes it now.
+    pub fn of(record: &'r [u8]) -> Result<Self, LibraryError> {
+        let names = match record.split_first() {
+            Some((&LabelRecord::VERSION, body)) => postcard::take_from_bytes(body).ok(),
+            _ => None,
+        };
+        let (names, _) = names.ok_or(LibraryError::Record(LabelRecord::WHAT))?;
+        Ok(names)
+    }
+}
+
+impl Named for LabelNames<'_> {
+    fn key(&self) -> &str {
+        if self.id.is_empty() { self.name } else { self.id }
+    }
+
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn synonyms(&self) -> impl Iterator<Item = &str> {
+        self.synonyms.iter().copied()
+    }
+
+    fn parents(&self) -> impl Iterator<Item = &str> {
+        self.parents.iter().copied()
+    }
 }
 
 /// A label of version 1, with the one prompt that was embedded.
@@ -147,6 +190,25 @@ mod tests {
             b"\x02\x08list.txt\x02{}\x01\x02{}\x00\x00\x01\x01\x00\x00\x80\x3f"
         );
         assert_eq!(BankRecord::decode(&bytes).unwrap(), bank);
+    }
+
+    #[test]
+    fn names_are_those_of_the_record() {
+        let label = Label {
+            synonyms: vec!["puss".into(), "kitty".into()],
+            definition: "it purrs".into(),
+            parents: vec!["n0".into()],
+            prompts: vec!["a cat".into()],
+            ..label()
+        };
+        let digest = Digest(*b"0123456789abcdef");
+        let bytes = LabelRecord { label, digest }.encode().unwrap();
+        let names = LabelNames::of(&bytes).unwrap();
+        assert_eq!((names.key(), names.name()), ("n1", "cat"));
+        assert_eq!(names.synonyms().collect::<Vec<_>>(), ["puss", "kitty"]);
+        assert_eq!(names.parents().collect::<Vec<_>>(), ["n0"]);
+        assert!(LabelNames::of(&bytes[..5]).is_err() && LabelNames::of(b"\x01\x02n1").is_err());
+        assert!(LabelNames::of(b"").is_err());
     }
 
     #[test]

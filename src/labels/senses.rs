@@ -2,14 +2,16 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::{Builtin, Label, LabelError, LabelSource, Senses};
+use super::source::WordNet;
+use super::{Label, LabelError, Senses};
 
 /// What is to be added to the names of those `labels` that share theirs with another, by their keys. One that nothing
-/// tells from the others is not among them.
+/// tells from the others is not among them. Names that differ in the case of letters alone are shared, for most encoders
+/// see no difference: a Cardigan is a dog, and a cardigan is not.
 pub(super) fn tell_apart(labels: &[&Label], by: Senses) -> Result<HashMap<String, String>, LabelError> {
-    let mut named: HashMap<&str, Vec<&Label>> = HashMap::new();
+    let mut named: HashMap<String, Vec<&Label>> = HashMap::new();
     for label in labels {
-        named.entry(&label.name).or_default().push(label);
+        named.entry(label.name.to_lowercase()).or_default().push(label);
     }
     named.retain(|_, sharing| sharing.len() > 1);
     if named.is_empty() {
@@ -37,22 +39,25 @@ struct Ancestry<'a> {
 }
 
 impl<'a> Ancestry<'a> {
-    /// For `labels` of a bank, of which the ancestors of `wanted` will be asked for. The nouns are read where one of
-    /// these has a parent that the bank lacks.
+    /// For `labels` of a bank, of which the ancestors of `wanted` will be asked for.
     fn new<'w>(labels: &[&'a Label], wanted: impl Iterator<Item = &'w &'w Label>) -> Result<Self, LabelError> {
-        let mut ancestry = Self {
-            bank: labels.iter().map(|label| (label.key(), *label)).collect(),
-            nouns: HashMap::new(),
-        };
-        let lacks = |ancestor: &Ancestor<'_>| ancestor.label.is_none() && is_synset(ancestor.key);
-        let lacking = wanted
-            .flat_map(|label| ancestry.walk(label))
-            .any(|ancestor| lacks(&ancestor));
-        if lacking {
-            let nouns = LabelSource::Builtin(Builtin::WordNetNouns).read()?;
-            ancestry.nouns = nouns.into_iter().map(|noun| (noun.id.clone(), noun)).collect();
+        let bank: HashMap<&str, &Label> = labels.iter().map(|label| (label.key(), *label)).collect();
+        let mut wordnet = WordNet::default();
+        let mut nouns: HashMap<String, Label> = HashMap::new();
+        let mut seen = HashSet::new();
+        let mut queue: Vec<String> = wanted.flat_map(|label| label.parents.clone()).collect();
+        while let Some(key) = queue.pop() {
+            if !seen.insert(key.clone()) {
+                continue;
+            }
+            if let Some(label) = bank.get(key.as_str()) {
+                queue.extend(label.parents.iter().cloned());
+            } else if let Some(noun) = wordnet.label(&key)? {
+                queue.extend(noun.parents.iter().cloned());
+                nouns.insert(key, noun);
+            }
         }
-        Ok(ancestry)
+        Ok(Self { bank, nouns })
     }
 
     fn get(&self, key: &str) -> Option<&Label> {
@@ -87,7 +92,8 @@ impl<'a> Ancestry<'a> {
             }
         }
         let sense = |(label, names): (&&Label, &Vec<&str>)| {
-            let own = |name: &&&str| **name != label.name && counts.get(*name) == Some(&1);
+            let shared = label.name.to_lowercase();
+            let own = |name: &&&str| name.to_lowercase() != shared && counts.get(*name) == Some(&1);
             match names.iter().find(own) {
                 Some(name) => Some((label.key().to_owned(), (*name).to_owned())),
                 None => definition(label),
@@ -159,6 +165,16 @@ mod tests {
         let told = [("n02012849", "wading bird"), ("n03126707", "lifting device")];
         assert_eq!(senses(&cranes, Senses::Parent), expected(&told));
         assert_eq!(senses(&cranes, Senses::Off), []);
+    }
+
+    #[test]
+    fn the_case_of_letters_tells_nothing() {
+        let labels = [
+            label("n02113186", "Cardigan", &["n02112826"]),
+            label("n02963159", "cardigan", &["n04370048"]),
+        ];
+        let told = [("n02113186", "corgi"), ("n02963159", "sweater")];
+        assert_eq!(senses(&labels, Senses::Parent), expected(&told));
     }
 
     #[test]

@@ -5,7 +5,13 @@
 
 mod build;
 mod find;
+mod graph;
+mod kinds;
 
+pub(super) use graph::Named;
+pub(super) use kinds::kinds_of;
+
+use super::source::WordNet;
 use super::{Label, LabelError};
 
 /// Names a node of a [`Taxonomy`]. The labels that it was made of come first, by place.
@@ -51,7 +57,7 @@ impl Taxonomy {
     /// # Errors
     /// Labels are each other's ancestors, or one has more ancestors than any hierarchy of things has.
     pub fn new(labels: &[Label]) -> Result<Self, LabelError> {
-        let mut wordnet = build::WordNet::default();
+        let mut wordnet = WordNet::default();
         build::taxonomy(labels, |id| wordnet.label(id))
     }
 

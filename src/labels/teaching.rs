@@ -6,8 +6,10 @@ use clipdex_index::Space;
 use serde::Serialize;
 
 use super::examples::{
-    Backdrop, ExampleRecord, ExamplesRecord, StoredExample, example_key, hash_of_file, space_name, stored_examples,
+    ExampleRecord, ExamplesChange, ExamplesRecord, StoredExample, choose_backdrop, hash_of_file, space_name,
+    stored_examples,
 };
+use super::writer::Alongside;
 use super::{Bank, BankWriter, Example, Label, LabelError, Method, WorkProgress};
 use crate::library::{Library, Record, path_to_bytes};
 
@@ -40,7 +42,7 @@ pub struct ForgetOutcome {
 
 impl BankWriter<'_> {
     /// Gives the label that is called `word`, by identifier or name, these examples beside those that it has. Bank and
-    /// label are made where they are missing. `method` is how the bank's examples teach from now on, where it is given.
+    /// label are made where they are missing; label and examples come in one commit. `method` is how the bank's examples teach from now on, where it is given.
     ///
     /// # Errors
     /// `word` is the name of several labels, or the library or the encoder fails.
@@ -53,39 +55,40 @@ impl BankWriter<'_> {
         progress: &dyn WorkProgress,
     ) -> Result<TeachOutcome, LabelError> {
         let (label, new_label) = self.label_to_teach(bank, word)?;
-        let key = label.key();
-        if new_label && !self.add_label(bank, &label, progress)? {
-            return Ok(TeachOutcome {
-                label: key.to_owned(),
-                new_label,
-                added: 0,
-                examples: 0,
-                interrupted: true,
-            });
-        }
+        let key = label.key().to_owned();
         let space = self.open_examples(bank, method)?;
-        let mut batch = self.writer.index_mut().batch();
-        let mut added = 0;
+        let before = self.examples_of(&space, &key)?;
+        let mut change = ExamplesChange::of(space.clone());
         for Example { path, hash, vector } in examples {
             let record = ExampleRecord {
-                label: key.to_owned(),
+                label: key.clone(),
                 path: path_to_bytes(path)?,
             };
-            let example = example_key(key, hash);
-            added += usize::from(batch.id_of_key(space.id, &example)?.is_none());
-            batch.upsert(&space, &example, vector, &record.encode()?)?;
+            change.put(hash, vector.clone(), record);
         }
-        batch.commit()?;
-        let backdrop = Backdrop::plan(self.writer.library(), self.writer.model(), &space)?;
-        backdrop.commit(self.writer, &space)?;
-        let stored = stored_examples(self.writer.library().index(), &space)?;
+        choose_backdrop(self.writer.library(), self.writer.model(), &mut change)?;
+        let interrupted = if new_label {
+            !self.add_label(bank, label, change, progress)?
+        } else {
+            let mut batch = self.writer.index_mut().batch();
+            change.write(&mut batch)?;
+            batch.commit()?;
+            false
+        };
+        let examples = self.examples_of(&space, &key)?;
         Ok(TeachOutcome {
-            label: key.to_owned(),
+            label: key,
             new_label,
-            added,
-            examples: stored.iter().filter(|example| example.record.label == key).count(),
-            interrupted: false,
+            added: examples.saturating_sub(before),
+            examples,
+            interrupted,
         })
+    }
+
+    /// Number of examples that a label has, given by its key.
+    fn examples_of(&self, space: &Space, label: &str) -> Result<usize, LabelError> {
+        let stored = stored_examples(self.writer.library().index(), space)?;
+        Ok(stored.iter().filter(|example| example.record.label == label).count())
     }
 
     /// Takes examples from a label: those that have the content of these files or had their paths, or all of them where
@@ -128,52 +131,38 @@ impl BankWriter<'_> {
         Ok(outcome)
     }
 
-    /// Deletes the examples of these labels, given by their keys.
-    pub(super) fn delete_examples(&mut self, bank: &str, labels: &[&str]) -> Result<(), LabelError> {
-        let index = self.writer.library().index().clone();
+    /// Takes away the examples of these labels, given by their keys; none where the bank has no examples.
+    pub(super) fn without_examples(&self, bank: &str, labels: &[&str]) -> Result<Option<ExamplesChange>, LabelError> {
+        let index = self.writer.library().index();
         let Some(space) = index.space(&space_name(bank))? else {
-            return Ok(());
+            return Ok(None);
         };
-        let stored = stored_examples(&index, &space)?;
-        let mut batch = self.writer.index_mut().batch();
-        for example in stored
-            .iter()
-            .filter(|example| labels.contains(&example.record.label.as_str()))
-        {
-            batch.delete(&space, example.item)?;
-        }
-        batch.commit()?;
-        Ok(())
-    }
-
-    /// Hands the examples of one label to another, given by their keys.
-    pub(super) fn move_examples(&mut self, bank: &str, from: &str, to: &str) -> Result<(), LabelError> {
-        let index = self.writer.library().index().clone();
-        let Some(space) = index.space(&space_name(bank))? else {
-            return Ok(());
-        };
-        let stored = stored_examples(&index, &space)?;
-        let mut batch = self.writer.index_mut().batch();
-        for StoredExample { item, hash, record } in stored.iter().filter(|example| example.record.label == from) {
-            if let Some(vector) = index.vector(space.id, *item)? {
-                let moved = ExampleRecord {
-                    label: to.to_owned(),
-                    path: record.path.clone(),
-                };
-                batch.upsert(&space, &example_key(to, hash), &vector, &moved.encode()?)?;
+        let mut change = ExamplesChange::of(space);
+        for example in stored_examples(index, change.space())? {
+            if labels.contains(&example.record.label.as_str()) {
+                change.remove(example.item);
             }
-            batch.delete(&space, *item)?;
         }
-        batch.commit()?;
-        Ok(())
+        Ok(Some(change))
     }
 
-    /// Drops what a bank was taught by.
-    pub(super) fn drop_examples(&mut self, bank: &str) -> Result<(), LabelError> {
-        if let Some(space) = self.writer.library().index().space(&space_name(bank))? {
-            self.writer.index_mut().drop_space(space.id)?;
+    /// Hands the examples of one label to another, given by their keys; none where the bank has no examples.
+    pub(super) fn move_examples(&self, bank: &str, from: &str, to: &str) -> Result<Option<ExamplesChange>, LabelError> {
+        let index = self.writer.library().index();
+        let Some(space) = index.space(&space_name(bank))? else {
+            return Ok(None);
+        };
+        let mut stored = stored_examples(index, &space)?;
+        stored.retain(|example| example.record.label == from);
+        let mut change = ExamplesChange::of(space);
+        for StoredExample { item, hash, record } in stored {
+            if let Some(vector) = index.vector(change.space().id, item)? {
+                let label = to.to_owned();
+                change.put(&hash, vector, ExampleRecord { label, ..record });
+            }
+            change.remove(item);
         }
-        Ok(())
+        Ok(Some(change))
     }
 
     /// The label that is called so, or a new one of this name; and whether it is new.
@@ -190,13 +179,23 @@ impl BankWriter<'_> {
         })
     }
 
-    /// Adds one label to a bank, which is made where it is missing; false where it was cut short.
-    fn add_label(&mut self, bank: &str, label: &Label, progress: &dyn WorkProgress) -> Result<bool, LabelError> {
+    /// Adds one label with its examples to a bank, which is made where it is missing; false where it was cut short before.
+    fn add_label(
+        &mut self,
+        bank: &str,
+        label: Label,
+        examples: ExamplesChange,
+        progress: &dyn WorkProgress,
+    ) -> Result<bool, LabelError> {
         let mut record = self.record(bank)?;
         if record.source.is_empty() {
             TAUGHT.clone_into(&mut record.source);
         }
-        let outcome = self.update(bank, &record, vec![label.clone()], progress)?;
+        let alongside = Alongside {
+            examples: Some(examples),
+            ..Alongside::default()
+        };
+        let outcome = self.update(bank, &record, vec![label], Some(alongside), progress)?;
         Ok(!outcome.interrupted)
     }
 

@@ -84,7 +84,7 @@ impl TemplateSet {
     /// There is no such built-in set, the file cannot be read, holds no template, or one without a place for the name.
     pub fn open(text: &str) -> Result<Self, LabelError> {
         if text == "none" {
-            return Ok(Self::single(PromptTemplate(PLACE.to_owned())));
+            return Ok(Self::none());
         }
         let Some(name) = text.strip_prefix("builtin:") else {
             let read = fs::read_to_string(text).map_err(|source| LabelError::Read {
@@ -100,6 +100,11 @@ impl TemplateSet {
                 known: BUILTIN.map(|(known, _)| format!("builtin:{known}")).join(", "),
             }),
         }
+    }
+
+    /// What is in no template: each name is embedded as it stands.
+    pub fn none() -> Self {
+        Self::single(PromptTemplate(PLACE.to_owned()))
     }
 
     /// A set of one template.

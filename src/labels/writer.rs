@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use clipdex_index::{ItemId, SealOptions, Space};
+use clipdex_index::{Batch, ItemId, SealOptions, Space};
 use serde::Serialize;
 
 use super::bank::{space_name, stored_labels};
-use super::embedding::Work;
+use super::embedding::{Embedded, Work};
+use super::examples::ExamplesChange;
 use super::prompts::Prompts;
 use super::records::{BankRecord, Digest, LabelRecord};
-use super::{Bank, Label, LabelError, LabelSource, RecipeChange};
-use crate::library::{LibraryWriter, Record, TAGS};
+use super::{Bank, Label, LabelError, LabelSource, RecipeChange, TemplateSet};
+use crate::library::{EXAMPLES, LibraryWriter, Record, TAGS};
 
 /// Recognition compares an image with every label, so a graph over a bank would serve nobody.
 pub(super) const SCANNED: SealOptions = SealOptions {
@@ -56,7 +57,8 @@ impl<'a> BankWriter<'a> {
 
     /// Adds the labels of `source` to the bank `name`, which is made where it is missing. Labels with the same key are
     /// replaced, and only those are embedded whose prompts are new or others than before. `change` says what is to be
-    /// another in the bank's recipe, which reaches every label of the bank.
+    /// another in the bank's recipe, which reaches every label of the bank. A new bank of sentences has no templates,
+    /// unless it says so.
     ///
     /// # Errors
     /// The source cannot be read, or the library or the encoder fails. What was committed by then is kept, and the same
@@ -69,15 +71,20 @@ impl<'a> BankWriter<'a> {
         progress: &dyn WorkProgress,
     ) -> Result<AddOutcome, LabelError> {
         let labels = source.read()?;
+        let is_new = self.writer.library().index().space(&space_name(name)?)?.is_none();
         let mut record = self.record(name)?;
         record.source = source.to_string();
-        let recipe = change.apply(&record.recipe);
+        let mut recipe = change.apply(&record.recipe);
+        let sentences = labels.iter().filter(|label| label.is_sentence()).count();
+        if is_new && change.templates.is_none() && sentences * 2 > labels.len() {
+            recipe.templates = TemplateSet::none();
+        }
         if recipe != record.recipe {
             // It was fitted to the vectors of the old one.
             record.temperature = None;
             record.recipe = recipe;
         }
-        self.update(name, &record, labels, progress)
+        self.update(name, &record, labels, None, progress)
     }
 
     /// Sets what logits of the bank are divided by before they become probabilities; none means the model's own scale.
@@ -100,12 +107,12 @@ impl<'a> BankWriter<'a> {
     /// There is no such bank, or the library cannot be written.
     pub fn remove(&mut self, name: &str) -> Result<(), LabelError> {
         let bank = Bank::open(self.writer.library(), name)?;
-        self.drop_examples(name)?;
-        let index = self.writer.index_mut();
-        if let Some(tags) = index.index().space(&format!("{TAGS}{name}"))? {
-            index.drop_space(tags.id)?;
+        let mut spaces = vec![bank.space().id];
+        for prefix in [EXAMPLES, TAGS] {
+            let space = self.writer.library().index().space(&format!("{prefix}{name}"))?;
+            spaces.extend(space.map(|space| space.id));
         }
-        Ok(index.drop_space(bank.space().id)?)
+        Ok(self.writer.index_mut().drop_spaces(&spaces)?)
     }
 
     /// Removes labels with their examples, given by key or name; those that the bank does not have come back. Labels whose
@@ -130,41 +137,55 @@ impl<'a> BankWriter<'a> {
             }
         }
         let keys: Vec<&str> = found.iter().map(|(_, record)| record.label.key()).collect();
-        self.delete_examples(name, &keys)?;
-        let mut batch = self.writer.index_mut().batch();
-        for (item, _) in found {
-            batch.delete(bank.space(), *item)?;
-        }
-        batch.commit()?;
-        self.update(name, bank.record(), Vec::new(), progress)?;
+        let alongside = Alongside {
+            removed: found.iter().map(|(item, _)| *item).collect(),
+            examples: self.without_examples(name, &keys)?,
+        };
+        self.update(name, bank.record(), Vec::new(), Some(alongside), progress)?;
         Ok(missing)
     }
 
     /// Puts `labels` into the bank, in place of those with the same keys, and embeds what has other prompts than before
-    /// by the recipe of `record`, in the whole bank.
+    /// by the recipe of `record`, in the whole bank. What is `alongside` comes in one commit with all of `labels`; without
+    /// it they are committed some at a time.
     pub(super) fn update(
         &mut self,
         name: &str,
         record: &BankRecord,
         labels: Vec<Label>,
+        alongside: Option<Alongside>,
         progress: &dyn WorkProgress,
     ) -> Result<AddOutcome, LabelError> {
         let space = self.open(name, record)?;
-        let Plan {
-            prompts,
-            payloads,
-            work,
-            mut outcome,
-        } = self.plan(&space, record, labels)?;
+        let together = if alongside.is_some() { labels.len() } else { 0 };
+        let alongside = alongside.unwrap_or_default();
+        let plan = self.plan(&space, record, labels, &alongside.removed)?;
+        let mut outcome = plan.outcome;
+        let mut work = Work::new(&plan.prompts, &plan.work);
+        progress.planned(work.count());
+        if progress.cancelled() {
+            outcome.interrupted = true;
+            return Ok(outcome);
+        }
+        let encoder = if work.is_empty() {
+            None
+        } else {
+            Some(self.writer.model().text_encoder()?)
+        };
+        // Labels that were given come first.
+        let first = match &encoder {
+            Some(encoder) => work.embed_next(together, encoder.as_ref())?,
+            None => Embedded::default(),
+        };
         let mut batch = self.writer.index_mut().batch();
-        for (item, record) in payloads {
+        for (item, record) in plan.payloads {
             batch.set_payload(&space, item, &record.encode()?)?;
         }
+        alongside.write(&space, &mut batch)?;
+        first.write(&space, &mut batch)?;
         batch.commit()?;
-        let work = Work::new(&prompts, &work);
-        progress.planned(work.count());
-        if !work.is_empty() {
-            let encoder = self.writer.model().text_encoder()?;
+        progress.committed(first.prompts());
+        if let Some(encoder) = encoder {
             outcome.interrupted = !work.run(encoder.as_ref(), self.writer.index_mut(), &space, progress)?;
         }
         self.writer.index_mut().seal_if_due(&space, &SCANNED)?;
@@ -193,9 +214,17 @@ impl<'a> BankWriter<'a> {
         Ok(space)
     }
 
-    /// What has to be done so that the bank has `labels`, and every vector is by the record's recipe.
-    fn plan(&self, space: &Space, record: &BankRecord, labels: Vec<Label>) -> Result<Plan, LabelError> {
+    /// What has to be done so that the bank has `labels` and lacks what is removed, and every vector is by the record's
+    /// recipe.
+    fn plan(
+        &self,
+        space: &Space,
+        record: &BankRecord,
+        labels: Vec<Label>,
+        removed: &[ItemId],
+    ) -> Result<Plan, LabelError> {
         let stored = stored_labels(self.writer.library().index(), space)?.into_iter();
+        let stored = stored.filter(|(item, _)| !removed.contains(item));
         let mut stored: BTreeMap<String, (ItemId, LabelRecord)> = stored
             .map(|(item, record)| (record.label.key().to_owned(), (item, record)))
             .collect();
@@ -242,6 +271,24 @@ impl<'a> BankWriter<'a> {
             work,
             outcome,
         })
+    }
+}
+
+/// What is changed in one commit with labels that are put into a bank.
+#[derive(Default)]
+pub(super) struct Alongside {
+    /// Labels that go.
+    pub removed: Vec<ItemId>,
+    /// What changes among the bank's examples.
+    pub examples: Option<ExamplesChange>,
+}
+
+impl Alongside {
+    fn write(&self, bank: &Space, batch: &mut Batch<'_>) -> Result<(), LabelError> {
+        for label in &self.removed {
+            batch.delete(bank, *label)?;
+        }
+        self.examples.iter().try_for_each(|examples| examples.write(batch))
     }
 }
 

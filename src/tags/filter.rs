@@ -8,7 +8,7 @@ use clipdex_index::{ItemId, RoaringTreemap};
 
 use super::{StoredTags, TagError};
 use crate::encoder::Identity;
-use crate::labels::{Bank, LabelError, Taxonomy};
+use crate::labels::Bank;
 use crate::library::Library;
 
 /// Sums of probabilities miss a whole by so much at most.
@@ -36,109 +36,99 @@ impl fmt::Display for TagFilter {
 }
 
 /// The photographs that every one of `filters` admits: those of which the label that it names, and the labels that are
-/// kinds of it, have the least probability of a tag together. A label is named as by [`Taxonomy::called`], in any of its
-/// meanings, in every bank that photographs are tagged out of.
+/// kinds of it, have the least probability of a tag together. A label is named as by
+/// [`Taxonomy::called`](crate::labels::Taxonomy::called), in any of its meanings, in every bank that photographs are tagged
+/// out of.
 ///
 /// # Errors
 /// No photographs are tagged, a label is not there, or the library cannot be read.
 pub fn photos_with(library: &Library, encoder: &Identity, filters: &[TagFilter]) -> Result<RoaringTreemap, TagError> {
-    let mut vocabularies = Vec::new();
-    for tags in StoredTags::all(library, encoder)? {
-        vocabularies.push(Vocabulary::new(library, tags)?);
-    }
-    if vocabularies.is_empty() {
+    let all = StoredTags::all(library, encoder)?;
+    if all.is_empty() {
         return Err(TagError::NoTags);
     }
-    let mut admitted: Option<RoaringTreemap> = None;
-    for TagFilter(label) in filters {
-        let found = photos(library, &vocabularies, label)?;
-        admitted = Some(match admitted {
-            Some(admitted) => admitted & found,
-            None => found,
-        });
-    }
-    Ok(admitted.unwrap_or_default())
-}
-
-/// The tags out of a bank, and what its labels are kinds of.
-struct Vocabulary {
-    tags: StoredTags,
-    /// Of the labels, by place.
-    items: Vec<ItemId>,
-    taxonomy: Taxonomy,
-}
-
-impl Vocabulary {
-    fn new(library: &Library, tags: StoredTags) -> Result<Self, TagError> {
-        let (items, labels): (Vec<_>, Vec<_>) = tags.bank().items(library)?.into_iter().unzip();
-        Ok(Self {
-            taxonomy: Taxonomy::new(&labels)?,
-            tags,
-            items,
-        })
-    }
-
-    /// The items of the labels that `name` means, in any of its meanings.
-    fn labels(&self, name: &str) -> Result<HashSet<ItemId>, LabelError> {
-        let nodes = self.taxonomy.called(name)?;
-        let places = nodes.into_iter().flat_map(|node| self.taxonomy.labels_below(node));
-        let items = places.filter_map(|place| self.items.get(place as usize));
-        Ok(items.copied().collect())
-    }
-
-    fn photos(&self, library: &Library, labels: &HashSet<ItemId>) -> Result<RoaringTreemap, TagError> {
-        let mut photos = RoaringTreemap::new();
-        let (least, each) = (self.tags.min_prob() - ROUNDING, self.tags.logits().judges_each());
-        for found in self.tags.likeliest(library) {
-            let (photo, found) = found?;
-            let wanted = found.filter(|found| labels.contains(&found.label));
-            let probabilities = wanted.map(|found| found.probability);
-            let probability = if each {
-                probabilities.fold(0.0, f32::max)
-            } else {
-                probabilities.sum()
-            };
-            if probability > 0.0 && probability >= least {
-                photos.insert(photo);
+    let wanted = filters.iter().map(|filter| Wanted::new(library, &all, filter));
+    let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
+    let mut found: Vec<Option<RoaringTreemap>> = vec![None; wanted.len()];
+    for tags in &all {
+        let asked = wanted.iter().zip(&mut found);
+        let (words, found): (Vec<_>, Vec<_>) = asked
+            .filter_map(|(wanted, found)| Some((wanted.of(tags)?, found)))
+            .unzip();
+        if words.is_empty() {
+            continue;
+        }
+        for (labels, found) in tags.bank().kinds_of(library, &words)?.into_iter().zip(found) {
+            if !labels.is_empty() {
+                *found.get_or_insert_default() |= photos(library, tags, &labels.into_iter().collect())?;
             }
         }
-        Ok(photos)
+    }
+    let found = wanted.iter().zip(found);
+    let found = found.map(|(wanted, photos)| photos.ok_or_else(|| wanted.unknown(&all)));
+    let admitted = found.reduce(|admitted, photos| Ok(admitted? & photos?));
+    admitted.unwrap_or_else(|| Ok(RoaringTreemap::new()))
+}
+
+/// A label that is asked for.
+struct Wanted<'f> {
+    label: &'f str,
+    /// The bank that it is to be of, where only one is meant.
+    bank: Option<&'f str>,
+}
+
+impl<'f> Wanted<'f> {
+    fn new(library: &Library, all: &[StoredTags], TagFilter(label): &'f TagFilter) -> Result<Self, TagError> {
+        // A label's name may have a slash as well.
+        if let Some((bank, of_bank)) = label.split_once('/') {
+            if all.iter().any(|tags| tags.bank().name() == bank) {
+                return Ok(Self {
+                    label: of_bank,
+                    bank: Some(bank),
+                });
+            }
+            if Bank::open(library, bank).is_ok() {
+                return Err(TagError::NoTagsOf(bank.to_owned()));
+            }
+        }
+        Ok(Self { label, bank: None })
+    }
+
+    /// What is to be looked for in these tags, if anything is.
+    fn of(&self, tags: &StoredTags) -> Option<&'f str> {
+        let concerns = self.bank.is_none_or(|bank| tags.bank().name() == bank);
+        concerns.then_some(self.label)
+    }
+
+    fn unknown(&self, all: &[StoredTags]) -> TagError {
+        let asked = all.iter().filter(|tags| self.of(tags).is_some());
+        let names: Vec<_> = asked.map(|tags| format!("'{}'", tags.bank().name())).collect();
+        let have = if names.len() == 1 { "has" } else { "have" };
+        TagError::UnknownTag {
+            label: self.label.to_owned(),
+            banks: format!("{} {have}", names.join(" and ")),
+        }
     }
 }
 
-fn photos(library: &Library, vocabularies: &[Vocabulary], name: &str) -> Result<RoaringTreemap, TagError> {
-    // A label's name may have a slash as well.
-    let of_bank = name.split_once('/').and_then(|(bank, label)| {
-        let named = |vocabulary: &&Vocabulary| vocabulary.tags.bank().name() == bank;
-        Some((vocabularies.iter().find(named)?, label))
-    });
-    if let Some((vocabulary, label)) = of_bank {
-        return vocabulary.photos(library, &vocabulary.labels(label)?);
-    }
-    if let Some((bank, _)) = name.split_once('/')
-        && Bank::open(library, bank).is_ok()
-    {
-        return Err(TagError::NoTagsOf(bank.to_owned()));
-    }
-    let mut photos = None;
-    for vocabulary in vocabularies {
-        match vocabulary.labels(name) {
-            Ok(labels) => *photos.get_or_insert_default() |= vocabulary.photos(library, &labels)?,
-            Err(LabelError::UnknownNode(_)) => {}
-            Err(error) => return Err(error.into()),
+/// The photographs of which these labels together have the least probability of a tag.
+fn photos(library: &Library, tags: &StoredTags, labels: &HashSet<ItemId>) -> Result<RoaringTreemap, TagError> {
+    let mut photos = RoaringTreemap::new();
+    let (least, each) = (tags.min_prob() - ROUNDING, tags.logits().judges_each());
+    for found in tags.likeliest(library) {
+        let (photo, found) = found?;
+        let wanted = found.filter(|found| labels.contains(&found.label));
+        let probabilities = wanted.map(|found| found.probability);
+        let probability = if each {
+            probabilities.fold(0.0, f32::max)
+        } else {
+            probabilities.sum()
+        };
+        if probability > 0.0 && probability >= least {
+            photos.insert(photo);
         }
     }
-    photos.ok_or_else(|| {
-        let names: Vec<_> = vocabularies
-            .iter()
-            .map(|one| format!("'{}'", one.tags.bank().name()))
-            .collect();
-        let have = if names.len() == 1 { "has" } else { "have" };
-        TagError::UnknownTag {
-            label: name.to_owned(),
-            banks: format!("{} {have}", names.join(" and ")),
-        }
-    })
+    Ok(photos)
 }
 
 #[cfg(test)]

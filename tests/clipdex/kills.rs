@@ -1,6 +1,6 @@
 //! `clipdex index` is killed at any moment, again and again, while the directory changes: what it committed stays,
-//! nothing is there twice, and in the end the library is what it would be had nothing happened. So is `clipdex tag`.
-//! `CLIPDEX_KILL_ROUNDS=500` kills more often.
+//! nothing is there twice, and in the end the library is what it would be had nothing happened. So are `clipdex tag` and
+//! `clipdex label edit`. `CLIPDEX_KILL_ROUNDS=500` kills more often.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -14,7 +14,7 @@ use clipdex::library::{Library, LibraryError, bytes_to_path, verify};
 use clipdex_index::{Mode, SearchParams};
 
 use crate::recognition::with_things;
-use crate::sandbox::{Sandbox, picture};
+use crate::sandbox::{Sandbox, picture, sample};
 use crate::tagging::{assert_same, tags_of};
 
 const ROUNDS: u64 = 50;
@@ -105,6 +105,40 @@ fn a_killed_tagging_is_completed_by_the_next() {
         );
         assert_same(&written(temperatures[which]), &expected[which]);
         fuse.burnt(compared == 0);
+    }
+    fuse.assert_commits(1);
+}
+
+/// A label has its old name or its new one, and its examples with it.
+#[test]
+fn a_killed_rename_leaves_one_name_with_its_examples() {
+    let sandbox = Sandbox::new();
+    let list = sandbox.file("pets.tsv", "name\tparents\ncat\t\nsiamese\tcat\ndog\t\n");
+    sandbox.ok(["label", "add", "pets", list.to_str().unwrap()]);
+    let image = sample("cat.jpg");
+    sandbox.ok(["label", "teach", "pets", "cat", image.to_str().unwrap()]);
+    let names = ["cat", "moggy"];
+    let mut change = Change::new(&sandbox);
+    let mut fuse = Fuse::new(100_000);
+    let mut now = 0;
+    for round in 0..rounds() / 2 {
+        let rename = ["label", "edit", "pets", names[now], "--name", names[1 - now]];
+        kill_after(&sandbox, &rename, fuse.delay(&mut change));
+        let labels = sandbox.json(["label", "show", "pets", "--json"]);
+        let labels = labels.as_array().unwrap();
+        let has = |name: &str| labels.iter().any(|label| label["name"] == name);
+        let there = match names.map(has) {
+            [true, false] => 0,
+            [false, true] => 1,
+            _ => panic!("round {round}: {labels:?}"),
+        };
+        let shown = sandbox.json(["label", "show", "pets", names[there], "--json"]);
+        assert_eq!(shown[0]["examples"].as_array().unwrap().len(), 1, "round {round}");
+        let child = labels.iter().find(|label| label["name"] == "siamese").unwrap();
+        assert_eq!(child["parents"][0], names[there], "round {round}");
+        assert_eq!(labels.len(), 3, "round {round}");
+        fuse.burnt(there != now);
+        now = there;
     }
     fuse.assert_commits(1);
 }

@@ -175,6 +175,7 @@ fn a_label_is_edited_in_its_place() {
         (&json!(["a purring pet"]), &json!([]))
     );
 
+    assert_eq!(edit(&["Pet", "--name", "Pet"]).code, Some(0), "letters in other case");
     assert_eq!(edit(&["pet", "--name", "animal"]).code, Some(0));
     let labels = sandbox.json(["label", "show", "pets", "--json"]);
     assert_eq!(

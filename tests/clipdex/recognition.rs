@@ -234,14 +234,10 @@ fn texts_are_found_for_a_picture() {
         "captions.txt",
         "A cat looks into the camera.\nA motorcycle stands in front of a wall.\nA cup of coffee on a table.\n",
     );
-    sandbox.ok([
-        "label",
-        "add",
-        "captions",
-        captions.to_str().unwrap(),
-        "--template",
-        "{}",
-    ]);
+    sandbox.ok(["label", "add", "captions", captions.to_str().unwrap()]);
+    let sentence = "A cup of coffee on a table.";
+    let shown = sandbox.json(["label", "show", "captions", sentence, "--json"]);
+    assert_eq!(shown[0]["texts"][0], sentence, "in no template");
     let cup = sample("coffee-cup.jpg");
     let found = sandbox.json([
         "similar",

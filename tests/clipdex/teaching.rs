@@ -146,6 +146,8 @@ fn a_library_without_photographs_can_be_taught() {
     );
     assert_eq!(best(&sandbox, "shoes-5.jpg"), "grandfather's favourite");
     assert_eq!(best(&sandbox, "hat-2.jpg"), "hat");
+    let taught = teach(&sandbox, "Hat", &["hat-1.jpg"]);
+    assert_eq!(taught["new_label"], json!(true), "a name of its own");
 }
 
 #[test]

@@ -101,6 +101,21 @@ fn dropping_a_space_takes_its_items_files_and_segment() {
 }
 
 #[test]
+fn several_spaces_go_together_or_not_at_all() {
+    let (_dir, mut writer, space) = library(2);
+    let labels = writer.create_space("labels", 2, FINGERPRINT, b"").unwrap();
+    fill(&mut writer, &labels, &[vec![1.0, 0.0]]);
+    let gone = writer.create_space("gone", 2, FINGERPRINT, b"").unwrap();
+    writer.drop_space(gone.id).unwrap();
+    let refused = writer.drop_spaces(&[labels.id, gone.id]);
+    assert!(matches!(refused, Err(IndexError::NoSuchSpace { id }) if id == gone.id));
+    assert_eq!(writer.index().count(labels.id).unwrap(), 1);
+    writer.drop_spaces(&[labels.id, space.id]).unwrap();
+    assert_eq!(writer.index().spaces().unwrap(), []);
+    assert_sound(writer.index());
+}
+
+#[test]
 fn roots_are_added_once_and_removed_with_their_files() {
     let (_dir, mut writer, space) = library(2);
     let (a, b) = (writer.add_root(b"/a").unwrap(), writer.add_root(b"/b").unwrap());

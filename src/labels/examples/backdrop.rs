@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use clipdex_index::{ItemId, Space};
+use clipdex_index::ItemId;
 
-use super::{ExampleRecord, Hash, StoredExample, builtin, example_key, stored_examples};
+use super::{ExampleRecord, ExamplesChange, Hash, StoredExample, builtin, stored_examples};
 use crate::encoder::Model;
 use crate::labels::LabelError;
-use crate::library::{Library, LibraryWriter, Record};
+use crate::library::Library;
 
 /// As many show how near pictures lie to one another that have nothing to do with each other.
 const PHOTOS: u64 = 256;
@@ -15,58 +15,35 @@ const PHOTOS: u64 = 256;
 /// Of fewer photographs than this too little can be seen; then pictures that the program carries stand beside them.
 const FEW: u64 = 32;
 
-/// What has to be written so that the examples of a bank have their backdrop.
+/// Chooses the photographs that the examples of a bank are seen against: those that the library has now, or 256 of them,
+/// evenly. Nothing changes where there are so many already.
 ///
-/// It is chosen when something is taught, and stays until something is taught again: what a photograph is recognised as
+/// They are chosen when something is taught, and stay until something is taught again: what a photograph is recognised as
 /// must not change with every photograph that is indexed.
-pub(in crate::labels) struct Backdrop {
-    /// Photographs that are no longer part of it.
-    stale: Vec<ItemId>,
-    /// New ones, with their vectors.
-    new: Vec<(Hash, Vec<f32>)>,
-}
-
-impl Backdrop {
-    /// The photographs that the library has now, or 256 of them, evenly. Nothing is to do where there are so many already.
-    pub fn plan(library: &Library, model: &Model, examples: &Space) -> Result<Self, LabelError> {
-        let photos = library.index().count(library.images()?.id)?;
-        let stored = stored_examples(library.index(), examples)?.into_iter();
-        let mut known: HashMap<Hash, ItemId> = stored
-            .filter(StoredExample::is_backdrop)
-            .map(|example| (example.hash, example.item))
-            .collect();
-        let mut new = Vec::new();
-        if (known.len() as u64) < photos.clamp(FEW / 2, PHOTOS) {
-            choose(library, photos, &mut known, &mut new)?;
-            if photos < FEW {
-                add_builtin(model, &mut known, &mut new)?;
-            }
-        } else {
-            known.clear();
-        }
-        Ok(Self {
-            stale: known.into_values().collect(),
-            new,
-        })
+pub(in crate::labels) fn choose_backdrop(
+    library: &Library,
+    model: &Model,
+    change: &mut ExamplesChange,
+) -> Result<(), LabelError> {
+    let photos = library.index().count(library.images()?.id)?;
+    let stored = stored_examples(library.index(), change.space())?.into_iter();
+    let mut known: HashMap<Hash, ItemId> = stored
+        .filter(StoredExample::is_backdrop)
+        .map(|example| (example.hash, example.item))
+        .collect();
+    if (known.len() as u64) >= photos.clamp(FEW / 2, PHOTOS) {
+        return Ok(());
     }
-
-    /// Writes it, in one commit.
-    pub fn commit(&self, writer: &mut LibraryWriter, examples: &Space) -> Result<(), LabelError> {
-        let record = ExampleRecord {
-            label: String::new(),
-            path: Vec::new(),
-        };
-        let payload = record.encode()?;
-        let mut batch = writer.index_mut().batch();
-        for item in &self.stale {
-            batch.delete(examples, *item)?;
-        }
-        for (hash, vector) in &self.new {
-            batch.upsert(examples, &example_key("", hash), vector, &payload)?;
-        }
-        batch.commit()?;
-        Ok(())
+    let mut new = Vec::new();
+    choose(library, photos, &mut known, &mut new)?;
+    if photos < FEW {
+        add_builtin(model, &mut known, &mut new)?;
     }
+    known.into_values().for_each(|item| change.remove(item));
+    for (hash, vector) in new {
+        change.put(&hash, vector, ExampleRecord::backdrop());
+    }
+    Ok(())
 }
 
 /// Takes photographs all over the library: out of `known`, or from there.

@@ -4,6 +4,7 @@
 
 mod backdrop;
 mod builtin;
+mod change;
 mod read;
 mod reembed;
 
@@ -12,7 +13,8 @@ use std::path::PathBuf;
 use clipdex_index::{Index, ItemId, Space};
 use serde::{Deserialize, Serialize};
 
-pub(super) use backdrop::Backdrop;
+pub(super) use backdrop::choose_backdrop;
+pub(super) use change::ExamplesChange;
 pub(super) use read::hash_of_file;
 pub use read::{Example, read_examples};
 pub use reembed::{Reembedded, reembed_examples};
@@ -42,6 +44,16 @@ pub(super) struct ExampleRecord {
     pub label: String,
     /// Where the picture was, absolute, as the library stores paths; empty for the backdrop.
     pub path: Vec<u8>,
+}
+
+impl ExampleRecord {
+    /// Of a picture that shows no label.
+    fn backdrop() -> Self {
+        Self {
+            label: String::new(),
+            path: Vec::new(),
+        }
+    }
 }
 
 impl Record for ExampleRecord {

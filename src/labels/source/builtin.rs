@@ -1,3 +1,8 @@
+use std::path::PathBuf;
+
+use super::LabelSource;
+use crate::labels::LabelError;
+
 /// A label list that the program carries. Names, synonyms, definitions and parents are WordNet 3.0's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Builtin {
@@ -27,8 +32,18 @@ impl Builtin {
         Self::ALL.into_iter().find(|list| list.name() == name)
     }
 
-    /// Tab-separated, compressed by Zstandard.
-    pub(super) fn compressed(self) -> &'static [u8] {
+    /// Tab-separated, with a header.
+    pub(super) fn text(self) -> Result<String, LabelError> {
+        let text = zstd::decode_all(self.compressed()).map(String::from_utf8);
+        let text = text.and_then(|text| text.map_err(std::io::Error::other));
+        text.map_err(|source| LabelError::Read {
+            path: PathBuf::from(LabelSource::Builtin(self).to_string()),
+            source,
+        })
+    }
+
+    /// [`Builtin::text`], compressed by Zstandard.
+    fn compressed(self) -> &'static [u8] {
         match self {
             Self::ImageNet1k => include_bytes!("../../../labels/imagenet-1k.tsv.zst"),
             Self::ImageNet21k => include_bytes!("../../../labels/imagenet-21k.tsv.zst"),

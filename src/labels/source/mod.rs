@@ -3,6 +3,7 @@
 mod builtin;
 mod jsonl;
 mod table;
+mod wordnet;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -14,6 +15,7 @@ use super::{Label, LabelError};
 pub use builtin::Builtin;
 pub use table::LIST_SEPARATOR;
 use table::TableKind;
+pub(super) use wordnet::WordNet;
 
 /// Where labels come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +60,7 @@ impl LabelSource {
     /// The file cannot be read, is not UTF-8, has a malformed line, or holds no label.
     pub fn read(&self) -> Result<Vec<Label>, LabelError> {
         let mut labels = match self {
-            Self::Builtin(list) => {
-                let bytes = zstd::decode_all(list.compressed()).map_err(|source| LabelError::Read {
-                    path: PathBuf::from(self.to_string()),
-                    source,
-                })?;
-                parse(&bytes, Some(Layout::Table(TableKind::Tsv)), &self.to_string())?
-            }
+            Self::Builtin(list) => table::parse(&list.text()?, TableKind::Tsv, &self.to_string())?,
             Self::File(path) => {
                 let bytes = fs::read(path).map_err(|source| LabelError::Read {
                     path: path.clone(),

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use clipdex_index::{Index, ItemId, Rows, Space};
+use clipdex_index::{ItemId, Rows};
+use half::slice::HalfFloatSliceExt;
 use serde::{Deserialize, Serialize};
 
 use super::examples::{ExamplesRecord, space_name, stored_examples};
@@ -19,7 +20,7 @@ use prototype::Prototype;
 use tip_adapter::Cache;
 
 /// Labels of a bank whose texts are looked at to see how texts lie to images.
-const TEXTS: u64 = 256;
+const TEXTS: usize = 256;
 
 /// Examples of a label that are compared with all others.
 const RIVALRIES: usize = 4;
@@ -165,8 +166,9 @@ impl Bank {
         let mut lessons = Vec::new();
         for (key, examples) in examples {
             if let Some(label) = index.id_of_key(self.space().id, key.as_bytes())?
-                && let Some(text) = index.vector(self.space().id, label)?
+                && let Ok(place) = labels.ids().binary_search(&label)
             {
+                let text = labels.row(place).to_f32_vec();
                 let rival = rival(labels, label, &examples)?;
                 lessons.push(Lesson {
                     label,
@@ -179,8 +181,7 @@ impl Bank {
         if lessons.is_empty() {
             return Ok(Taught::default());
         }
-        let texts = some_vectors(index, self.space())?;
-        Ok(Taught::new(method, &lessons, &backdrop, &texts))
+        Ok(Taught::new(method, &lessons, &backdrop, &some_vectors(labels)))
     }
 }
 
@@ -195,16 +196,11 @@ fn rival(labels: &Rows, label: ItemId, examples: &[Vec<f32>]) -> Result<f32, Lab
     Ok(bests.sum::<f32>() / examples.len() as f32)
 }
 
-/// Vectors of items all over a space, of which it has as many as it is asked for, or fewer.
-fn some_vectors(index: &Index, space: &Space) -> Result<Vec<Vec<f32>>, LabelError> {
-    let count = index.count(space.id)?;
-    let wanted = count.min(TEXTS);
-    let mut vectors = Vec::new();
-    for place in 0..wanted {
-        // An item that was deleted is missed: others are as good.
-        vectors.extend(index.vector(space.id, place * count / wanted)?);
-    }
-    Ok(vectors)
+/// Vectors of labels all over a bank: as many as it is asked for, or all that there are.
+fn some_vectors(labels: &Rows) -> Vec<Vec<f32>> {
+    let wanted = labels.len().min(TEXTS);
+    let places = (0..wanted).map(|place| place * labels.len() / wanted);
+    places.map(|place| labels.row(place).to_f32_vec()).collect()
 }
 
 /// Of no vectors there is none.

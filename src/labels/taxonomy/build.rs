@@ -1,9 +1,8 @@
 //! Making a taxonomy of labels.
 
-use std::collections::HashMap;
-
+use super::graph::Graph;
 use super::{Node, NodeId, Taxonomy};
-use crate::labels::{Builtin, Label, LabelError, LabelSource};
+use crate::labels::{Label, LabelError};
 
 /// More ancestors than any hierarchy of things gives a label; WordNet's have 40 at most. Lines of ancestors take memory
 /// for each of them.
@@ -12,31 +11,12 @@ const MOST_ANCESTORS: usize = 1_000;
 /// Names of a cycle that a message tells.
 const TOLD: usize = 5;
 
-/// WordNet's nouns by synset, read at the first question.
-#[derive(Default)]
-pub(super) struct WordNet(Option<HashMap<String, Label>>);
-
-impl WordNet {
-    /// The synset with this identifier.
-    pub(super) fn label(&mut self, id: &str) -> Result<Option<Label>, LabelError> {
-        let is_synset = id.strip_prefix('n').is_some_and(|offset| offset.len() == 8);
-        if !is_synset {
-            return Ok(None);
-        }
-        if self.0.is_none() {
-            let labels = LabelSource::Builtin(Builtin::WordNetNouns).read()?.into_iter();
-            self.0 = Some(labels.map(|label| (label.id.clone(), label)).collect());
-        }
-        Ok(self.0.as_mut().and_then(|labels| labels.remove(id)))
-    }
-}
-
 /// The taxonomy of labels; `beyond` tells what is known of a parent that is none of them.
 pub(super) fn taxonomy(
     labels: &[Label],
     beyond: impl FnMut(&str) -> Result<Option<Label>, LabelError>,
 ) -> Result<Taxonomy, LabelError> {
-    let mut nodes = connect(labels, beyond)?;
+    let mut nodes = nodes(labels, Graph::new(labels, beyond)?);
     let order = parents_first(&nodes)?;
     let lines = lines(&mut nodes, &order)?;
     let mut taxonomy = Taxonomy {
@@ -58,73 +38,17 @@ pub(super) fn taxonomy(
     Ok(taxonomy)
 }
 
-/// The labels and all that they are kinds of, with parents and children.
-fn connect(
-    labels: &[Label],
-    mut beyond: impl FnMut(&str) -> Result<Option<Label>, LabelError>,
-) -> Result<Vec<Node>, LabelError> {
-    let node = |label| Node {
+/// The labels and all that they are kinds of, without their lines.
+fn nodes(labels: &[Label], graph: Graph) -> Vec<Node> {
+    let labels = labels.iter().cloned().chain(graph.beyond);
+    let kin = graph.parents.into_iter().zip(graph.children);
+    let node = |(label, (parents, children))| Node {
         label,
+        parents,
+        children,
         ..Node::default()
     };
-    let mut nodes: Vec<Node> = labels.iter().cloned().map(node).collect();
-    let mut known = Known::of(labels);
-    let mut next = 0;
-    while let Some(child) = nodes.get(next) {
-        let mut parents: Vec<NodeId> = Vec::new();
-        for parent in child.label.parents.clone() {
-            let id = match known.find(&parent) {
-                Some(id) => id,
-                None => {
-                    let label = beyond(&parent)?.unwrap_or_else(|| Label::named(parent.as_str()));
-                    let id = nodes.len() as NodeId;
-                    known.keys.insert(parent, id);
-                    nodes.push(node(label));
-                    id
-                }
-            };
-            if !parents.contains(&id) {
-                parents.push(id);
-            }
-        }
-        for parent in &parents {
-            if let Some(parent) = nodes.get_mut(*parent as usize) {
-                parent.children.push(next as NodeId);
-            }
-        }
-        if let Some(child) = nodes.get_mut(next) {
-            child.parents = parents;
-        }
-        next += 1;
-    }
-    Ok(nodes)
-}
-
-/// How parents are named.
-struct Known {
-    keys: HashMap<String, NodeId>,
-    /// None for a name that several labels have.
-    names: HashMap<String, Option<NodeId>>,
-}
-
-impl Known {
-    fn of(labels: &[Label]) -> Self {
-        let (mut keys, mut names) = (HashMap::new(), HashMap::new());
-        for (id, label) in (0..).zip(labels) {
-            keys.insert(label.key().to_owned(), id);
-            names
-                .entry(label.name.clone())
-                .and_modify(|name| *name = None)
-                .or_insert(Some(id));
-        }
-        Self { keys, names }
-    }
-
-    /// The node that a parent's key names, or else a name that only one label has.
-    fn find(&self, parent: &str) -> Option<NodeId> {
-        let by_key = self.keys.get(parent).copied();
-        by_key.or_else(|| self.names.get(parent).copied().flatten())
-    }
+    labels.zip(kin).map(node).collect()
 }
 
 /// All nodes, each behind its parents.

@@ -84,6 +84,44 @@ fn labels_below_are_found_by_every_way() {
 }
 
 #[test]
+fn kinds_are_found_as_a_taxonomy_finds_them() {
+    let mut labels = animals();
+    labels[1].synonyms = vec!["Caniche".to_owned(), "POODLE".to_owned()];
+    labels.extend([label("n1", "crane", &["bird"]), label("n2", "Crane", &["machine"])]);
+    labels.push(label("n3", "hoist", &["Crane", "n2"]));
+    let taxonomy = alone(&labels);
+    let words = [
+        "dog", "canine", "pet", "animal", "wolf", "Poodle", "caniche", "crane", "CRANE", "n2", "bird", "MACHINE",
+        "hoist", "heron", "",
+    ];
+    let kinds = kinds::kinds(&labels, &words, |_| Ok(None)).unwrap();
+    for (word, kinds) in words.into_iter().zip(kinds) {
+        let mut below: Vec<u32> = match taxonomy.called(word) {
+            Ok(nodes) => nodes.into_iter().flat_map(|node| taxonomy.labels_below(node)).collect(),
+            Err(_) => Vec::new(),
+        };
+        below.sort_unstable();
+        below.dedup();
+        assert_eq!(kinds, below, "{word}");
+    }
+    let terrier = label("n02095570", "Lakeland terrier", &["n02095412"]);
+    assert_eq!(
+        kinds_of(&[terrier], &["domestic dog", "cat"]).unwrap(),
+        [vec![0], vec![]]
+    );
+}
+
+#[test]
+fn kinds_of_each_other_are_kinds() {
+    let labels = [
+        label("a", "A", &["b"]),
+        label("b", "B", &["a"]),
+        label("c", "C", &["b"]),
+    ];
+    assert_eq!(kinds_of(&labels, &["A"]).unwrap(), [[0, 1, 2]]);
+}
+
+#[test]
 fn parents_may_be_named_instead_of_identified() {
     let labels = [
         label("1", "oak", &["tree"]),

@@ -41,8 +41,8 @@ pub(super) struct AddArgs {
 struct RecipeArgs {
     /// The sentences to embed for each label, the mean of whose vectors stands for it: a file with a sentence a line, with
     /// {} for the name; builtin:simple ("a photo of a {}."), builtin:photo-7 or builtin:imagenet-80, which CLIP was
-    /// evaluated with; or none for the bare name, as for a bank of whole sentences [default: the bank's, else
-    /// builtin:simple]
+    /// evaluated with; or none for the bare name [default: the bank's; for a new bank none where most names are
+    /// sentences, else builtin:simple]
     #[arg(long, value_name = "FILE|builtin:NAME|none")]
     templates: Option<String>,
 
