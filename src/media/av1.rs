@@ -132,6 +132,9 @@ fn to_rgb(picture: &Picture) -> Option<image::RgbImage> {
             let (u, v) = (u.sample(column, row)?, v.sample(column, row)?);
             let rgb = if matrix == MatrixCoefficients::Identity {
                 [luminance(v), luminance(sample), luminance(u)]
+            } else if matrix == MatrixCoefficients::YCgCo {
+                let (l, green, orange) = (luminance(sample), difference(u), difference(v));
+                [l - green + orange, l + green, l - green - orange]
             } else {
                 let (l, cb, cr) = (luminance(sample), difference(u), difference(v));
                 let (r, b) = (l + 2.0 * (1.0 - red) * cr, l + 2.0 * (1.0 - blue) * cb);

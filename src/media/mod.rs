@@ -10,7 +10,10 @@ mod contain;
 mod container;
 mod error;
 mod format;
+mod grid;
+mod hdr;
 mod hevc;
+mod inks;
 mod jp2;
 mod jpeg;
 mod jxl;
@@ -22,6 +25,7 @@ mod raster;
 mod raw;
 mod tiff;
 mod tiff_colours;
+mod transformations;
 
 pub use error::MediaError;
 pub use format::{Format, is_photo_name, sniff};
@@ -85,8 +89,8 @@ pub fn decode_reduced(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Phot
             Format::Jpeg => jpeg::decode(bytes, limits, enough)?,
             Format::Jpeg2000 => jp2::decode(bytes, limits, enough)?,
             Format::JpegXl => jxl::decode(bytes, limits)?,
-            Format::Heic => hevc::decode(bytes, limits)?,
-            Format::Avif => avif::decode(bytes, limits)?,
+            Format::Heic => hevc::decode(bytes, limits, enough)?,
+            Format::Avif => avif::decode(bytes, limits, enough)?,
             _ if format.is_raw() => raw::decode(bytes, format, limits, enough)?,
             _ => raster::decode(bytes, format, limits)?,
         };

@@ -8,7 +8,7 @@ use super::container::boxes::Boxes;
 use super::container::{Blocks, jpeg_blocks, tiff_blocks};
 use super::metadata::{Metadata, read_camera, read_details, read_location};
 use super::tiff::{Directory, Tiff};
-use super::{Format, Limits, MediaError, Stored, jpeg, orientation};
+use super::{Format, Limits, MediaError, Orientation, Stored, jpeg, orientation};
 
 /// Tags of TIFF 6.0 and of what cameras add.
 mod tag {
@@ -84,7 +84,9 @@ pub(super) fn decode(bytes: &[u8], format: Format, limits: &Limits, enough: u32)
         } else {
             Some(bytes)
         };
-        stored.orientation = orientation::of_exif(structure);
+        stored.orientation = structure
+            .and_then(orientation::in_exif)
+            .unwrap_or(Orientation::NoTransforms);
     }
     Ok(stored)
 }
