@@ -55,7 +55,8 @@ impl Grid {
     /// is one tile, or none of whole reduced pixels.
     pub fn reduction(&self, enough: u32) -> u32 {
         let shorter = self.size.0.min(self.size.1);
-        let fits = |&by: &u32| shorter / by >= enough && self.tile.0.is_multiple_of(by) && self.tile.1.is_multiple_of(by);
+        let fits =
+            |&by: &u32| shorter / by >= enough && self.tile.0.is_multiple_of(by) && self.tile.1.is_multiple_of(by);
         if self.tiles.len() == 1 {
             return 1;
         }
@@ -78,14 +79,6 @@ impl Grid {
             format,
             message: message.to_owned(),
         };
-        if let [item] = self.tiles.as_slice() {
-            let picture = picture(*item)?;
-            return if picture.dimensions() == self.size {
-                Ok(picture)
-            } else {
-                Err(damaged("its image has another size than announced"))
-            };
-        }
         let (width, height) = self.reduced(by);
         let (across, down) = (self.tile.0 / by, self.tile.1 / by);
         let mut canvas = image::RgbImage::new(width, height);
@@ -97,7 +90,10 @@ impl Grid {
             }
             let mut tile = picture(item)?;
             if tile.dimensions() != self.tile {
-                return Err(damaged("its tiles have another size than announced"));
+                return Err(damaged("its image has another size than announced"));
+            }
+            if self.tile == (width, height) {
+                return Ok(tile);
             }
             if by > 1 {
                 tile = imageops::thumbnail(&tile, across, down);
@@ -136,7 +132,10 @@ mod tests {
 
     #[test]
     fn tiles_are_reduced_as_far_as_is_enough() {
-        assert_eq!([1, 3, 4, 15, 16].map(|enough| grid().reduction(enough)), [8, 8, 4, 2, 1]);
+        assert_eq!(
+            [1, 3, 4, 15, 16].map(|enough| grid().reduction(enough)),
+            [8, 8, 4, 2, 1]
+        );
         let odd = Grid {
             tile: (30, 16),
             ..grid()
@@ -147,6 +146,24 @@ mod tests {
             ..grid()
         };
         assert_eq!(whole.reduction(1), 1);
+    }
+
+    #[test]
+    fn one_tile_may_be_larger_than_what_is_shown_of_it() {
+        let grid = Grid {
+            columns: 1,
+            size: (20, 10),
+            tiles: vec![0],
+            ..grid()
+        };
+        let picture = |_| {
+            Ok(image::RgbImage::from_fn(32, 16, |x, y| {
+                image::Rgb([x as u8, y as u8, 0])
+            }))
+        };
+        let image = grid.compose(Format::Avif, 1, picture).unwrap();
+        assert_eq!(image.dimensions(), (20, 10));
+        assert_eq!(image.get_pixel(19, 9).0, [19, 9, 0]);
     }
 
     #[test]

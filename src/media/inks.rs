@@ -11,7 +11,10 @@ use super::{colour, jpeg, pixels};
 /// RGB triples of inks, where 255 is full ink: as the ICC profile says, where it is one of these inks, or else as if each
 /// were perfect.
 pub(super) fn to_rgb(inks: &[[u8; 4]], profile: Option<&[u8]>) -> Vec<u8> {
-    if let Some(rgb) = profile.and_then(read_profile).and_then(|profile| follow(inks, &profile)) {
+    if let Some(rgb) = profile
+        .and_then(read_profile)
+        .and_then(|profile| follow(inks, &profile))
+    {
         return rgb;
     }
     let rgb = inks.iter().flat_map(|&[c, m, y, k]| pixels::of_ink([c, m, y], k));

@@ -25,7 +25,13 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Stored, MediaError
     let mut decoder_limits = image::Limits::no_limits();
     decoder_limits.max_alloc = Some(limits.max_alloc_bytes);
     decoder.set_limits(decoder_limits).map_err(failed)?;
-    let stored = raster::finish(decoder, Format::JpegXl, limits, Orientation::NoTransforms, pixels::to_rgb8)?;
+    let stored = raster::finish(
+        decoder,
+        Format::JpegXl,
+        limits,
+        Orientation::NoTransforms,
+        pixels::to_rgb8,
+    )?;
     Ok(Stored { profile, ..stored })
 }
 

@@ -34,7 +34,8 @@ fn decode_as_named(
     let blocks = blocks(format, bytes);
     let orientation = orientation::of_blocks(&blocks);
     let profile = match format {
-        Format::Png => decoder.icc_profile().ok().flatten(),
+        // Compressed, or in a structure that only the decoder knows.
+        Format::Png | Format::Tiff => decoder.icc_profile().ok().flatten(),
         _ => blocks.profile.map(Cow::into_owned),
     };
     let stored = finish(decoder, format, limits, orientation, to_rgb)?;

@@ -7,7 +7,13 @@ use super::container::heif::Heif;
 
 /// Crops an image to the clean aperture of its item; to nothing else where that is no part of it. `by` is how many pixels of
 /// a side became one; `size` is that of the whole, and becomes that of the part.
-pub(super) fn crop(image: image::RgbImage, heif: &Heif<'_>, item: u32, by: u32, size: &mut (u32, u32)) -> image::RgbImage {
+pub(super) fn crop(
+    image: image::RgbImage,
+    heif: &Heif<'_>,
+    item: u32,
+    by: u32,
+    size: &mut (u32, u32),
+) -> image::RgbImage {
     let aperture = heif.property(item, b"clap").and_then(|clap| Aperture::new(clap, *size));
     let Some(Aperture {
         left,
