@@ -12,16 +12,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Store
     let grid = Grid::new(&heif, item).ok_or_else(|| damaged("its image is not whole"))?;
     let by = grid.reduction(enough);
     let opacity = heif.opacity(item);
-    // The canvas and a second one while it is turned or laid over white; a tile in the decoder: three planes of up to 16
-    // bits, and RGB.
-    let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
-    let needed = pixels(grid.reduced(by))
-        .saturating_mul(6)
-        .saturating_add(pixels(grid.tile).saturating_mul(12));
-    limits.check(Format::Avif, grid.size.0, grid.size.1, needed)?;
+    check(limits, &grid, by)?;
     let mut image = compose(&heif, &grid, by)?;
     if let Some(item) = opacity {
-        over_white(&mut image, &heif, item, &grid, by)?;
+        over_white(&mut image, &heif, item, &grid, limits)?;
     }
     let profile = colour::of_heif(&mut image, &heif);
     let mut size = grid.size;
@@ -52,19 +46,31 @@ fn compose(heif: &Heif<'_>, grid: &Grid, by: u32) -> Result<image::RgbImage, Med
     })
 }
 
+/// Refuses what takes too much memory: the canvas and a second one while it is turned or laid over white; a tile in the
+/// decoder, three planes of up to 16 bits, and RGB.
+fn check(limits: &Limits, grid: &Grid, by: u32) -> Result<(), MediaError> {
+    let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
+    let needed = pixels(grid.reduced(by))
+        .saturating_mul(6)
+        .saturating_add(pixels(grid.tile).saturating_mul(12));
+    limits.check(Format::Avif, grid.size.0, grid.size.1, needed)
+}
+
 /// Lays an image over white, where the luminance of another item of its size is its opacity.
 fn over_white(
     image: &mut image::RgbImage,
     heif: &Heif<'_>,
     opacity: u32,
     of: &Grid,
-    by: u32,
+    limits: &Limits,
 ) -> Result<(), MediaError> {
     let Some(grid) = Grid::new(heif, opacity).filter(|grid| grid.size == of.size) else {
         return Ok(());
     };
-    // Of a grid the image may be reduced, and its opacity be one tile.
-    let mut opacity = compose(heif, &grid, if grid.tiles.len() == 1 { 1 } else { by })?;
+    // What is a grid and reduced may have an opacity of one tile, which is not.
+    let by = grid.reduction(image.width().min(image.height()));
+    check(limits, &grid, by)?;
+    let mut opacity = compose(heif, &grid, by)?;
     if opacity.dimensions() != image.dimensions() {
         opacity = image::imageops::thumbnail(&opacity, image.width(), image.height());
     }

@@ -44,7 +44,9 @@ fn decode_tiles(
     let by = grid.reduction(enough);
     let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
     // Three planes of 16 bits, RGB with opacity and RGB of a tile; the canvas, twice while it is turned.
-    let needed = pixels(grid.tile) * (6 + 4 + 3) + pixels(grid.reduced(by)) * 6;
+    let needed = pixels(grid.tile)
+        .saturating_mul(6 + 4 + 3)
+        .saturating_add(pixels(grid.reduced(by)).saturating_mul(6));
     limits.check(format, grid.size.0, grid.size.1, needed)?;
     let failed = |message: String| MediaError::Decode { format, message };
     let file = HeifFile::parse(bytes).map_err(|error| failed(error.to_string()))?;
