@@ -13,7 +13,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Store
     let by = grid.reduction(enough);
     let opacity = heif.opacity(item);
     check(limits, &grid, by)?;
-    let mut image = compose(&heif, &grid, by)?;
+    let mut image = compose(&heif, item, &grid, by)?;
     if let Some(item) = opacity {
         over_white(&mut image, &heif, item, &grid, limits)?;
     }
@@ -34,7 +34,9 @@ fn damaged(message: &str) -> MediaError {
     }
 }
 
-fn compose(heif: &Heif<'_>, grid: &Grid, by: u32) -> Result<image::RgbImage, MediaError> {
+/// Decodes a grid, whose item or whose tiles may say what their samples stand for.
+fn compose(heif: &Heif<'_>, item: u32, grid: &Grid, by: u32) -> Result<image::RgbImage, MediaError> {
+    let of_all = heif.nclx(item);
     grid.compose(Format::Avif, by, |item| {
         if heif.kind(item) != Some(*b"av01") {
             return Err(damaged("its image is not coded by AV1"));
@@ -42,7 +44,7 @@ fn compose(heif: &Heif<'_>, grid: &Grid, by: u32) -> Result<image::RgbImage, Med
         let data = heif
             .data(item)
             .ok_or_else(|| damaged("its image lies outside the file"))?;
-        av1::decode(&data, grid.tile)
+        av1::decode(&data, grid.tile, heif.nclx(item).or(of_all))
     })
 }
 
@@ -70,7 +72,7 @@ fn over_white(
     // What is a grid and reduced may have an opacity of one tile, which is not.
     let by = grid.reduction(image.width().min(image.height()));
     check(limits, &grid, by)?;
-    let mut opacity = compose(heif, &grid, by)?;
+    let mut opacity = compose(heif, opacity, &grid, by)?;
     if opacity.dimensions() != image.dimensions() {
         opacity = image::imageops::thumbnail(&opacity, image.width(), image.height());
     }

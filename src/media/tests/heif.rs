@@ -142,3 +142,14 @@ fn an_avif_lies_over_white_as_its_opacity_says() {
     let [r, g, b] = pixels[80 * 68 + 40];
     assert!(g > r + 20 && g > b + 20, "{r} {g} {b}");
 }
+
+#[test]
+fn what_an_avif_says_of_its_samples_comes_before_what_the_stream_says() {
+    let mut bytes = include_bytes!("samples/444.avif").to_vec();
+    let said = decode_default(&bytes).unwrap();
+    // Whether levels run from 0 to 255, behind three numbers.
+    let range = bytes.windows(4).position(|name| name == b"nclx").unwrap() + 10;
+    bytes[range] ^= 0x80;
+    let other = decode_default(&bytes).unwrap();
+    assert!(greatest_difference(said.image.data(), other.image.data()) >= 8);
+}
