@@ -65,7 +65,9 @@ pub struct PhotoInfo {
 /// The result stands upright (as EXIF or the format itself says) and is 8-bit sRGB: grey is
 /// spread over the channels, transparency is laid over white, deeper samples are rounded to the nearest of 256
 /// levels, and an embedded ICC profile of RGB, of grey, or of the inks of a JPEG or TIFF is followed (Display P3, Adobe RGB
-/// and others); a high dynamic range in HEIC and AVIF is brought to that of sRGB. Of an animation or a TIFF of several pages the first picture is taken, and of camera RAW the largest preview. A JPEG without its end-of-image marker counts as damaged, as PIL has it.
+/// and others); a high dynamic range in HEIC and AVIF is brought to that of sRGB. Of an animation or a TIFF of several pages
+/// the first picture is taken, and of camera RAW the largest preview. A JPEG without its end-of-image marker counts as
+/// damaged, as PIL has it.
 ///
 /// # Errors
 /// A [`MediaError`] with one readable line; it does not name the file.
@@ -77,8 +79,9 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, MediaError> {
 ///
 /// A JPEG, and the JPEG that is taken of a camera's RAW file, comes out at an eighth, a quarter or half of its size where
 /// that has as many, from the low frequencies of its blocks alone: several times as fast as the whole. JPEG 2000 comes out at
-/// the resolution that has as many, and HEIC and AVIF, where they are grids of tiles, at such a fraction as well. Ask for at least twice what the image is then resized to; the result then differs from
-/// that of the whole image by a fraction of a level.
+/// the resolution that has as many, and HEIC and AVIF, where they are grids of tiles, at such a fraction as well. Ask for at
+/// least twice what the image is then resized to; the result then differs from that of the whole image by a fraction of a
+/// level.
 ///
 /// # Errors
 /// As [`decode`].
