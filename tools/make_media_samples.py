@@ -6,6 +6,7 @@ Run by hand, never by the tests: `apt-get install libjxl-tools libheif-examples 
 qualities are high and the picture is smooth. README.md beside the files lists what made which.
 """
 
+import struct
 import subprocess
 import tempfile
 from pathlib import Path
@@ -55,6 +56,50 @@ def jpegs(source, turned, grey):
         source.save(file.name)
         for name, options in [("440", ["-sample", "1x2"]), ("411", ["-sample", "4x1"]), ("arithmetic", ["-arithmetic"])]:
             run("cjpeg", "-quality", "95", *options, "-outfile", SAMPLES / f"{name}.jpg", file.name)
+
+
+def ink_profile():
+    """An ICC profile (version 2) of inks in the unusual order black, yellow, magenta, cyan, so that only who follows it sees
+    the photograph: a table of Lab colours at 7 levels of each ink, mixed in sRGB as if they were perfect."""
+    levels = np.linspace(0, 1, 7)
+    k, y, m, c = np.meshgrid(levels, levels, levels, levels, indexing="ij")
+    encoded = np.stack([(1 - ink) * (1 - k) for ink in (c, m, y)], -1).reshape(-1, 3)
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    # From sRGB to XYZ under D50, as ICC has it.
+    to_xyz = np.array([[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]])
+    ratio = linear @ to_xyz.T / [0.9642, 1.0, 0.8249]
+    f = np.where(ratio > 0.008856, np.cbrt(ratio), 7.787 * ratio + 16 / 116)
+    lab = np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], -1)
+    table = np.clip(np.round(lab * [2.55, 1, 1] + [0, 128, 128]), 0, 255).astype(np.uint8)
+    identity = [65536 if at % 4 == 0 else 0 for at in range(9)]
+    curve = bytes(range(256))
+    lut = b"mft1" + struct.pack(">4x4B9i", 4, 3, 7, 0, *identity) + curve * 4 + table.tobytes() + curve * 3
+    name = b"Inks in another order\0"
+    tags = {
+        b"desc": b"desc" + struct.pack(">4xI", len(name)) + name + bytes(78),
+        b"cprt": b"text" + bytes(4) + b"CC0\0",
+        b"wtpt": b"XYZ " + struct.pack(">4x3i", 63190, 65536, 54061),
+        b"A2B0": lut,
+    }
+    directory, content = struct.pack(">I", len(tags)), b""
+    for tag, value in tags.items():
+        directory += tag + struct.pack(">2I", 128 + 4 + 12 * len(tags) + len(content), len(value))
+        content += value + bytes(-len(value) % 4)
+    head = struct.pack(">8xI4s4s4s12s4s28x3i48x", 0x02400000, b"prtr", b"CMYK", b"Lab ", bytes(12), b"acsp", 63190, 65536, 54061)
+    profile = bytes(4) + head[4:] + directory + content
+    return struct.pack(">I", len(profile)) + profile[4:]
+
+
+def inks(source):
+    profile = ink_profile()
+    cyan, magenta, yellow = (255 - np.asarray(source).astype(np.uint8)).transpose(2, 0, 1)
+    planes = np.stack([np.zeros_like(cyan), yellow, magenta, cyan], -1)
+    image = Image.fromarray(planes, "CMYK")
+    image.save(SAMPLES / "inks.jpg", quality=95, subsampling="4:4:4", icc_profile=profile)
+    image.save(SAMPLES / "inks.tif", compression="tiff_adobe_deflate", icc_profile=profile)
+    coded = imagecodecs.jpeg8_encode(255 - planes, level=95, colorspace="CMYK", outcolorspace="YCCK", subsampling="444")
+    segment = b"\xff\xe2" + struct.pack(">H", len(profile) + 16) + b"ICC_PROFILE\0\x01\x01" + profile
+    (SAMPLES / "inks-ycck.jpg").write_bytes(coded[:2] + segment + coded[2:])
 
 
 def by_pillow(source, turned, grey):
@@ -123,6 +168,7 @@ def main():
     grey = source.convert("L")
     jpegs(source, turned, grey)
     by_pillow(source, turned, grey)
+    inks(source)
     by_commands(source, turned)
     for path in sorted(SAMPLES.iterdir()):
         print(f"{path.stat().st_size:6} {path.name}")

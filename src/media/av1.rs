@@ -4,6 +4,7 @@ use re_rav1d::dav1d::pixel::{MatrixCoefficients, YUVRange};
 use re_rav1d::dav1d::{Decoder, Picture, PixelLayout, PlanarImageComponent, Settings};
 
 use super::contain::contain;
+use super::container::heif::Nclx;
 use super::{Format, MediaError};
 
 /// The decoder keeps much on its stack.
@@ -13,7 +14,8 @@ const STACK_BYTES: usize = 8 << 20;
 const MOST_TURNS: usize = 16;
 
 /// Decodes the first frame of an AV1 stream to 8-bit RGB. `size` is what its frame may have at most, with what blocks add.
-pub(super) fn decode(data: &[u8], size: (u32, u32)) -> Result<image::RgbImage, MediaError> {
+/// What the file says of its samples comes before what the stream says.
+pub(super) fn decode(data: &[u8], size: (u32, u32), colours: Option<Nclx>) -> Result<image::RgbImage, MediaError> {
     let failed = |message: String| MediaError::Decode {
         format: Format::Avif,
         message,
@@ -34,7 +36,7 @@ pub(super) fn decode(data: &[u8], size: (u32, u32)) -> Result<image::RgbImage, M
             .join()
             .unwrap_or_else(|_| Err(failed("the decoder gave up".to_owned())))
     })?;
-    to_rgb(&picture).ok_or_else(|| failed("its planes are not whole".to_owned()))
+    to_rgb(&picture, colours).ok_or_else(|| failed("its planes are not whole".to_owned()))
 }
 
 fn first_frame(data: Vec<u8>, limit: u32) -> Result<Picture, re_rav1d::dav1d::Error> {
@@ -80,7 +82,7 @@ impl Plane {
 }
 
 /// Luminance and colour differences to RGB (ITU-T H.273, section 8.3).
-fn to_rgb(picture: &Picture) -> Option<image::RgbImage> {
+fn to_rgb(picture: &Picture, colours: Option<Nclx>) -> Option<image::RgbImage> {
     let layout = picture.pixel_layout();
     let shift = match layout {
         PixelLayout::I420 => (1, 1),
@@ -101,7 +103,7 @@ fn to_rgb(picture: &Picture) -> Option<image::RgbImage> {
     });
     let unit = (1u32 << (depth.max(8) - 8)) as f32;
     let most = ((1u32 << depth.max(8)) - 1) as f32;
-    let full = picture.color_range() == YUVRange::Full;
+    let full = colours.map_or(picture.color_range() == YUVRange::Full, |colours| colours.full_range);
     let luminance = |sample: f32| {
         if full {
             sample / most
@@ -113,7 +115,15 @@ fn to_rgb(picture: &Picture) -> Option<image::RgbImage> {
         let centred = sample - 128.0 * unit;
         if full { centred / most } else { centred / (224.0 * unit) }
     };
-    let matrix = picture.matrix_coefficients();
+    let matrix = match colours.map(|colours| colours.matrix) {
+        Some(0) => MatrixCoefficients::Identity,
+        Some(1) => MatrixCoefficients::BT709,
+        Some(5 | 6) => MatrixCoefficients::ST170M,
+        Some(8) => MatrixCoefficients::YCgCo,
+        Some(9) => MatrixCoefficients::BT2020NonConstantLuminance,
+        // Unspecified, or one that is not known here.
+        _ => picture.matrix_coefficients(),
+    };
     let (red, blue) = match matrix {
         MatrixCoefficients::BT709 => (0.2126, 0.0722),
         MatrixCoefficients::BT2020NonConstantLuminance => (0.2627, 0.0593),
@@ -132,6 +142,9 @@ fn to_rgb(picture: &Picture) -> Option<image::RgbImage> {
             let (u, v) = (u.sample(column, row)?, v.sample(column, row)?);
             let rgb = if matrix == MatrixCoefficients::Identity {
                 [luminance(v), luminance(sample), luminance(u)]
+            } else if matrix == MatrixCoefficients::YCgCo {
+                let (l, green, orange) = (luminance(sample), difference(u), difference(v));
+                [l - green + orange, l + green, l - green - orange]
             } else {
                 let (l, cb, cr) = (luminance(sample), difference(u), difference(v));
                 let (r, b) = (l + 2.0 * (1.0 - red) * cr, l + 2.0 * (1.0 - blue) * cb);

@@ -1,30 +1,29 @@
 //! AVIF: still pictures of the AV1 codec in an HEIF file, whole or as a grid of tiles.
 
 use super::container::heif::Heif;
-use super::{Format, Limits, MediaError, Orientation, Stored, av1, colour};
+use super::grid::Grid;
+use super::pixels::Sample;
+use super::{Format, Limits, MediaError, Stored, av1, colour, transformations};
 
-/// Decodes the primary image, tile by tile.
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Stored, MediaError> {
+/// Decodes the primary image, tile by tile, and lays it over white where it has an opacity.
+pub(super) fn decode(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Stored, MediaError> {
     let heif = Heif::new(bytes).ok_or_else(|| damaged("it has no image"))?;
     let item = heif.primary;
-    let grid = match heif.kind(item) {
-        Some(kind) if kind == *b"grid" => Grid::new(&heif, item),
-        _ => heif.size(item).map(|size| Grid::of_one(item, size)),
-    };
-    let grid = grid.ok_or_else(|| damaged("its image is not whole"))?;
-    let tile = grid.tiles.first().and_then(|&tile| heif.size(tile));
-    let tile = tile.ok_or_else(|| damaged("its tiles have no size"))?;
-    // The canvas, a second one while it is turned, and a tile in the decoder: three planes of up to 16 bits, and RGB.
-    let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
-    let needed = pixels(grid.size)
-        .saturating_mul(6)
-        .saturating_add(pixels(tile).saturating_mul(12));
-    limits.check(Format::Avif, grid.size.0, grid.size.1, needed)?;
+    let grid = Grid::new(&heif, item).ok_or_else(|| damaged("its image is not whole"))?;
+    let by = grid.reduction(enough);
+    let opacity = heif.opacity(item);
+    check(limits, &grid, by)?;
+    let mut image = compose(&heif, item, &grid, by)?;
+    if let Some(item) = opacity {
+        over_white(&mut image, &heif, item, &grid, limits)?;
+    }
+    let profile = colour::of_heif(&mut image, &heif);
+    let mut size = grid.size;
     Ok(Stored {
-        image: compose(&heif, &grid, tile)?,
-        size: grid.size,
-        orientation: orientation(&heif, item),
-        profile: colour::profile_of_heif(&heif),
+        image: transformations::crop(image, &heif, item, by, &mut size),
+        size,
+        orientation: transformations::orientation(&heif, item),
+        profile,
     })
 }
 
@@ -35,103 +34,58 @@ fn damaged(message: &str) -> MediaError {
     }
 }
 
-/// A grid of tiles (ISO/IEC 23008-12, section 6.6.2.3).
-struct Grid {
-    columns: u32,
-    /// Width and height of the whole, which the last tiles may go beyond.
-    size: (u32, u32),
-    /// The tiles' items, row by row.
-    tiles: Vec<u32>,
-}
-
-impl Grid {
-    fn of_one(item: u32, size: (u32, u32)) -> Self {
-        Self {
-            columns: 1,
-            size,
-            tiles: vec![item],
+/// Decodes a grid, whose item or whose tiles may say what their samples stand for.
+fn compose(heif: &Heif<'_>, item: u32, grid: &Grid, by: u32) -> Result<image::RgbImage, MediaError> {
+    let of_all = heif.nclx(item);
+    grid.compose(Format::Avif, by, |item| {
+        if heif.kind(item) != Some(*b"av01") {
+            return Err(damaged("its image is not coded by AV1"));
         }
-    }
-
-    fn new(heif: &Heif<'_>, item: u32) -> Option<Self> {
-        let data = heif.data(item)?;
-        let (&[_, flags, rows, columns], sides) = data.split_first_chunk()?;
-        let size = if flags & 1 == 0 {
-            let &[a, b, c, d] = sides.first_chunk()?;
-            (
-                u32::from(u16::from_be_bytes([a, b])),
-                u32::from(u16::from_be_bytes([c, d])),
-            )
-        } else {
-            let &[a, b, c, d, e, f, g, h] = sides.first_chunk()?;
-            (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
-        };
-        let (rows, columns) = (u32::from(rows) + 1, u32::from(columns) + 1);
-        let tiles = heif.references(b"dimg", item);
-        (tiles.len() as u32 == rows * columns).then_some(Self { columns, size, tiles })
-    }
+        let data = heif
+            .data(item)
+            .ok_or_else(|| damaged("its image lies outside the file"))?;
+        av1::decode(&data, grid.tile, heif.nclx(item).or(of_all))
+    })
 }
 
-/// Lays the tiles of a grid side by side.
-fn compose(heif: &Heif<'_>, grid: &Grid, tile: (u32, u32)) -> Result<image::RgbImage, MediaError> {
-    let (width, height) = grid.size;
-    if let [item] = grid.tiles.as_slice() {
-        let picture = picture(heif, *item, tile)?;
-        return if picture.dimensions() == grid.size {
-            Ok(picture)
-        } else {
-            Err(damaged("its image has another size than announced"))
-        };
-    }
-    let mut canvas = image::RgbImage::new(width, height);
-    for (place, &item) in (0u32..).zip(&grid.tiles) {
-        let left = (place % grid.columns).saturating_mul(tile.0);
-        let top = (place / grid.columns).saturating_mul(tile.1);
-        if left >= width || top >= height {
-            return Err(damaged("its tiles are larger than the image"));
-        }
-        let picture = picture(heif, item, tile)?;
-        image::imageops::replace(&mut canvas, &picture, i64::from(left), i64::from(top));
-    }
-    Ok(canvas)
+/// Refuses what takes too much memory: the canvas and a second one while it is turned or laid over white; a tile in the
+/// decoder, three planes of up to 16 bits, and RGB.
+fn check(limits: &Limits, grid: &Grid, by: u32) -> Result<(), MediaError> {
+    let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
+    let needed = pixels(grid.reduced(by))
+        .saturating_mul(6)
+        .saturating_add(pixels(grid.tile).saturating_mul(12));
+    limits.check(Format::Avif, grid.size.0, grid.size.1, needed)
 }
 
-/// Decodes an item of a size.
-fn picture(heif: &Heif<'_>, item: u32, size: (u32, u32)) -> Result<image::RgbImage, MediaError> {
-    if heif.kind(item) != Some(*b"av01") {
-        return Err(damaged("its image is not coded by AV1"));
-    }
-    let data = heif
-        .data(item)
-        .ok_or_else(|| damaged("its image lies outside the file"))?;
-    av1::decode(&data, size)
-}
-
-/// How the properties of an item say that it is to be turned: rotations and reflections, in their order.
-fn orientation(heif: &Heif<'_>, item: u32) -> Orientation {
-    // Reflected left to right, then turned clockwise by as many quarters.
-    let (mut reflected, mut quarters) = (false, 0);
-    for property in heif.properties(item) {
-        let value = property.content.first().copied().unwrap_or(0);
-        match &property.kind {
-            b"irot" => quarters = (quarters + 4 - (value & 3)) % 4,
-            b"imir" => {
-                // 0 exchanges top and bottom, 1 left and right.
-                let half = if value & 1 == 0 { 2 } else { 0 };
-                (reflected, quarters) = (!reflected, (4 - quarters + half) % 4);
-            }
-            _ => {}
-        }
-    }
-    let number = match (reflected, quarters) {
-        (false, 0) => 1,
-        (false, 1) => 6,
-        (false, 2) => 3,
-        (false, _) => 8,
-        (true, 0) => 2,
-        (true, 1) => 7,
-        (true, 2) => 4,
-        (true, _) => 5,
+/// Lays an image over white, where the luminance of another item of its size is its opacity.
+fn over_white(
+    image: &mut image::RgbImage,
+    heif: &Heif<'_>,
+    opacity: u32,
+    of: &Grid,
+    limits: &Limits,
+) -> Result<(), MediaError> {
+    let Some(grid) = Grid::new(heif, opacity).filter(|grid| grid.size == of.size) else {
+        return Ok(());
     };
-    Orientation::from_exif(number).unwrap_or(Orientation::NoTransforms)
+    // What is a grid and reduced may have an opacity of one tile, which is not.
+    let by = grid.reduction(image.width().min(image.height()));
+    check(limits, &grid, by)?;
+    let mut opacity = compose(heif, opacity, &grid, by)?;
+    if opacity.dimensions() != image.dimensions() {
+        opacity = image::imageops::thumbnail(&opacity, image.width(), image.height());
+    }
+    let premultiplied = !heif.references(b"prem", heif.primary).is_empty();
+    for (pixel, alpha) in image.pixels_mut().zip(opacity.pixels()) {
+        let alpha = alpha.0[0];
+        pixel.0 = pixel.0.map(|value| {
+            if premultiplied {
+                value.saturating_add(255 - alpha)
+            } else {
+                value.over_white(alpha)
+            }
+        });
+    }
+    Ok(())
 }

@@ -1,18 +1,21 @@
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
 use super::container::heif::Heif;
+use super::hdr;
 
 /// Profiles are a few hundred bytes, or some hundred kilobytes with tables.
 const MAX_PROFILE_BYTES: usize = 4 << 20;
+
+/// A profile, where it is whole and of a size that profiles have.
+pub(super) fn read_profile(profile: &[u8]) -> Option<ColorProfile> {
+    (profile.len() <= MAX_PROFILE_BYTES).then(|| ColorProfile::new_from_slice(profile).ok())?
+}
 
 /// Converts an image from the colour space of its ICC profile to sRGB, by relative colorimetry: colours that sRGB does
 /// not have are cut to its range. An image whose profile is damaged, or is of ink or of another space that the decoder has
 /// left already, stays as it is.
 pub(super) fn to_srgb(image: &mut image::RgbImage, profile: &[u8]) {
-    if profile.len() > MAX_PROFILE_BYTES {
-        return;
-    }
-    let Ok(profile) = ColorProfile::new_from_slice(profile) else {
+    let Some(profile) = read_profile(profile) else {
         return;
     };
     let layout = match profile.color_space {
@@ -45,13 +48,20 @@ pub(super) fn to_srgb(image: &mut image::RgbImage, profile: &[u8]) {
 }
 
 /// The profile of an HEIF file's image: its own, or that of the primaries which the file names by their number (ITU-T H.273,
-/// section 8.1), where they are not sRGB's.
-pub(super) fn profile_of_heif(heif: &Heif<'_>) -> Option<Vec<u8>> {
+/// section 8.1), where they are not sRGB's. An image of a high dynamic range is brought to sRGB, and needs none any more.
+pub(super) fn of_heif(image: &mut image::RgbImage, heif: &Heif<'_>) -> Option<Vec<u8>> {
     if let Some(profile) = heif.blocks().profile {
         return Some(profile.into_owned());
     }
-    let colour = heif.property(heif.primary, b"colr")?.strip_prefix(b"nclx")?;
-    let profile = match u16::from_be_bytes(*colour.first_chunk()?) {
+    let part = heif.references(b"dimg", heif.primary).first().copied();
+    let colours = heif
+        .nclx(heif.primary)
+        .or_else(|| part.and_then(|part| heif.nclx(part)))?;
+    if let Some(curve) = hdr::Curve::new(colours.transfer) {
+        hdr::to_srgb(image, curve, &colours);
+        return None;
+    }
+    let profile = match colours.primaries {
         9 => ColorProfile::new_bt2020(),
         12 => ColorProfile::new_display_p3(),
         _ => return None,

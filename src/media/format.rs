@@ -138,6 +138,8 @@ pub fn sniff(bytes: &[u8]) -> Option<Format> {
         Ok(ImageFormat::Pnm) => Format::Pnm,
         Ok(ImageFormat::Qoi) => Format::Qoi,
         Ok(ImageFormat::Ico) => Format::Ico,
+        // BigTIFF, for files of more than 4 GiB, and of libraries that write nothing else.
+        Err(_) if bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") => Format::Tiff,
         Err(_) if is_tga(bytes) => Format::Tga,
         _ => return None,
     })

@@ -6,7 +6,7 @@ use std::io::Read;
 use super::container::Blocks;
 use super::container::boxes::Boxes;
 use super::container::heif::without_offset;
-use super::{Format, Limits, MediaError, Orientation, Stored, raster};
+use super::{Format, Limits, MediaError, Orientation, Stored, pixels, raster};
 
 use image::ImageDecoder;
 use jxl_oxide::JxlThreadPool;
@@ -25,7 +25,13 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Stored, MediaError
     let mut decoder_limits = image::Limits::no_limits();
     decoder_limits.max_alloc = Some(limits.max_alloc_bytes);
     decoder.set_limits(decoder_limits).map_err(failed)?;
-    let stored = raster::finish(decoder, Format::JpegXl, limits, Orientation::NoTransforms)?;
+    let stored = raster::finish(
+        decoder,
+        Format::JpegXl,
+        limits,
+        Orientation::NoTransforms,
+        pixels::to_rgb8,
+    )?;
     Ok(Stored { profile, ..stored })
 }
 

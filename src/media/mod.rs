@@ -10,7 +10,10 @@ mod contain;
 mod container;
 mod error;
 mod format;
+mod grid;
+mod hdr;
 mod hevc;
+mod inks;
 mod jp2;
 mod jpeg;
 mod jxl;
@@ -22,6 +25,7 @@ mod raster;
 mod raw;
 mod tiff;
 mod tiff_colours;
+mod transformations;
 
 pub use error::MediaError;
 pub use format::{Format, is_photo_name, sniff};
@@ -60,8 +64,10 @@ pub struct PhotoInfo {
 ///
 /// The result stands upright (as EXIF or the format itself says) and is 8-bit sRGB: grey is
 /// spread over the channels, transparency is laid over white, deeper samples are rounded to the nearest of 256
-/// levels, and an embedded ICC profile of RGB or grey is followed (Display P3, Adobe RGB and others). Of an
-/// animation or a TIFF of several pages the first picture is taken, and of camera RAW the largest preview. A JPEG without its end-of-image marker counts as damaged, as PIL has it.
+/// levels, and an embedded ICC profile of RGB, of grey, or of the inks of a JPEG or TIFF is followed (Display P3, Adobe RGB
+/// and others); a high dynamic range in HEIC and AVIF is brought to that of sRGB. Of an animation or a TIFF of several pages
+/// the first picture is taken, and of camera RAW the largest preview. A JPEG without its end-of-image marker counts as
+/// damaged, as PIL has it.
 ///
 /// # Errors
 /// A [`MediaError`] with one readable line; it does not name the file.
@@ -73,8 +79,9 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, MediaError> {
 ///
 /// A JPEG, and the JPEG that is taken of a camera's RAW file, comes out at an eighth, a quarter or half of its size where
 /// that has as many, from the low frequencies of its blocks alone: several times as fast as the whole. JPEG 2000 comes out at
-/// the resolution that has as many. Ask for at least twice what the image is then resized to; the result then differs from
-/// that of the whole image by a fraction of a level.
+/// the resolution that has as many, and HEIC and AVIF, where they are grids of tiles, at such a fraction as well. Ask for at
+/// least twice what the image is then resized to; the result then differs from that of the whole image by a fraction of a
+/// level.
 ///
 /// # Errors
 /// As [`decode`].
@@ -85,8 +92,8 @@ pub fn decode_reduced(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Phot
             Format::Jpeg => jpeg::decode(bytes, limits, enough)?,
             Format::Jpeg2000 => jp2::decode(bytes, limits, enough)?,
             Format::JpegXl => jxl::decode(bytes, limits)?,
-            Format::Heic => hevc::decode(bytes, limits)?,
-            Format::Avif => avif::decode(bytes, limits)?,
+            Format::Heic => hevc::decode(bytes, limits, enough)?,
+            Format::Avif => avif::decode(bytes, limits, enough)?,
             _ if format.is_raw() => raw::decode(bytes, format, limits, enough)?,
             _ => raster::decode(bytes, format, limits)?,
         };

@@ -1,15 +1,22 @@
 use image::DynamicImage;
 use image::metadata::Orientation;
 
+use super::container::Blocks;
+use super::metadata;
 use super::tiff::Tiff;
 use crate::rgb::RgbImage;
 
-/// How an EXIF block says that the image is to be turned; damaged or missing metadata means as it is.
-pub(super) fn of_exif(block: Option<&[u8]>) -> Orientation {
-    let directory = block.and_then(Tiff::new).and_then(|tiff| tiff.first());
-    let number = directory.and_then(|directory| directory.number(0x0112));
-    let known = number.and_then(|number| Orientation::from_exif(u8::try_from(number).ok()?));
-    known.unwrap_or(Orientation::NoTransforms)
+/// How a file says that its image is to be turned, in EXIF or else in XMP; damaged or missing metadata means as it is.
+pub(super) fn of_blocks(blocks: &Blocks<'_>) -> Orientation {
+    let exif = blocks.exif.as_deref().and_then(in_exif);
+    let xmp = || blocks.xmp.as_deref().and_then(metadata::orientation);
+    exif.or_else(xmp).unwrap_or(Orientation::NoTransforms)
+}
+
+/// How an EXIF block says that the image is to be turned.
+pub(super) fn in_exif(block: &[u8]) -> Option<Orientation> {
+    let number = Tiff::new(block)?.first()?.number(0x0112)?;
+    Orientation::from_exif(u8::try_from(number).ok()?)
 }
 
 /// Whether rows become columns.

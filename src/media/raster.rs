@@ -11,14 +11,18 @@ pub(super) fn decode(bytes: &[u8], format: Format, limits: &Limits) -> Result<St
     if format == Format::Tiff
         && let Some((renamed, meaning)) = tiff_colours::renamed(bytes)
     {
-        let mut stored = decode_as_named(&renamed, format, limits)?;
-        meaning.translate(&mut stored.image);
-        return Ok(stored);
+        return decode_as_named(&renamed, format, limits, |image| meaning.translate(image));
     }
-    decode_as_named(bytes, format, limits)
+    decode_as_named(bytes, format, limits, pixels::to_rgb8)
 }
 
-fn decode_as_named(bytes: &[u8], format: Format, limits: &Limits) -> Result<Stored, MediaError> {
+/// Decodes samples, which `to_rgb` makes RGB triples of.
+fn decode_as_named(
+    bytes: &[u8],
+    format: Format,
+    limits: &Limits,
+    to_rgb: impl FnOnce(DynamicImage) -> Vec<u8>,
+) -> Result<Stored, MediaError> {
     let known = format.of_image_crate().ok_or(MediaError::Unrecognised)?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), known);
     let mut decoder_limits = image::Limits::no_limits();
@@ -28,27 +32,29 @@ fn decode_as_named(bytes: &[u8], format: Format, limits: &Limits) -> Result<Stor
         .into_decoder()
         .map_err(|error| MediaError::from_image(error, format, limits))?;
     let blocks = blocks(format, bytes);
+    let orientation = orientation::of_blocks(&blocks);
     let profile = match format {
-        Format::Png => decoder.icc_profile().ok().flatten(),
+        // Compressed, or in a structure that only the decoder knows.
+        Format::Png | Format::Tiff => decoder.icc_profile().ok().flatten(),
         _ => blocks.profile.map(Cow::into_owned),
     };
-    let orientation = orientation::of_exif(blocks.exif.as_deref());
-    let stored = finish(decoder, format, limits, orientation)?;
+    let stored = finish(decoder, format, limits, orientation, to_rgb)?;
     Ok(Stored { profile, ..stored })
 }
 
-/// Decodes what is to be turned by `orientation`.
+/// Decodes what is to be turned by `orientation` to the RGB triples that `to_rgb` makes of it.
 pub(super) fn finish(
     decoder: impl ImageDecoder,
     format: Format,
     limits: &Limits,
     orientation: Orientation,
+    to_rgb: impl FnOnce(DynamicImage) -> Vec<u8>,
 ) -> Result<Stored, MediaError> {
     let (width, height) = decoder.dimensions();
     limits.check(format, width, height, needed_bytes(&decoder, format, orientation))?;
     let decoded = DynamicImage::from_decoder(decoder).map_err(|error| MediaError::from_image(error, format, limits))?;
     let size = (decoded.width(), decoded.height());
-    let image = image::RgbImage::from_raw(size.0, size.1, pixels::to_rgb8(decoded));
+    let image = image::RgbImage::from_raw(size.0, size.1, to_rgb(decoded));
     Ok(Stored {
         image: image.ok_or_else(|| MediaError::other_size(format))?,
         size,

@@ -8,7 +8,7 @@ use super::container::boxes::Boxes;
 use super::container::{Blocks, jpeg_blocks, tiff_blocks};
 use super::metadata::{Metadata, read_camera, read_details, read_location};
 use super::tiff::{Directory, Tiff};
-use super::{Format, Limits, MediaError, Stored, jpeg, orientation};
+use super::{Format, Limits, MediaError, Orientation, Stored, jpeg, orientation, raster};
 
 /// Tags of TIFF 6.0 and of what cameras add.
 mod tag {
@@ -72,10 +72,12 @@ pub(super) fn kind(bytes: &[u8]) -> Option<Format> {
 
 /// Decodes the largest preview, to no more than the shorter side needs.
 pub(super) fn decode(bytes: &[u8], format: Format, limits: &Limits, enough: u32) -> Result<Stored, MediaError> {
-    let preview = largest_preview(bytes, format).ok_or_else(|| MediaError::Unsupported {
-        format,
-        message: "it has no preview".to_owned(),
-    })?;
+    let Some(preview) = largest_preview(bytes, format) else {
+        return small_image(bytes, limits).ok_or_else(|| MediaError::Unsupported {
+            format,
+            message: "it has no preview".to_owned(),
+        });
+    };
     let mut stored = jpeg::decode(preview, limits, enough)?;
     // Most previews lie as the sensor saw them, and only the file says how that was held.
     if jpeg_blocks(preview).exif.is_none() {
@@ -84,7 +86,9 @@ pub(super) fn decode(bytes: &[u8], format: Format, limits: &Limits, enough: u32)
         } else {
             Some(bytes)
         };
-        stored.orientation = orientation::of_exif(structure);
+        stored.orientation = structure
+            .and_then(orientation::in_exif)
+            .unwrap_or(Orientation::NoTransforms);
     }
     Ok(stored)
 }
@@ -96,6 +100,14 @@ pub(super) fn metadata(bytes: &[u8], format: Format) -> Metadata {
         Format::Cr3 => metadata_of_cr3(bytes),
         _ => Metadata::read(&tiff_blocks(bytes)),
     }
+}
+
+/// The colour image that the first directory holds without compression, where there is one: cameras of long ago and
+/// converters that are told to leave previews out have no other.
+fn small_image(bytes: &[u8], limits: &Limits) -> Option<Stored> {
+    let first = Tiff::new(bytes)?.first()?;
+    let plain = first.number(tag::PHOTOMETRIC) == Some(2) && first.number(tag::COMPRESSION) == Some(1);
+    plain.then(|| raster::decode(bytes, Format::Tiff, limits).ok())?
 }
 
 /// The JPEG with the most pixels.

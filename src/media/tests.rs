@@ -1,4 +1,5 @@
 mod damage;
+mod heif;
 mod kinds;
 mod orientations;
 mod raw;

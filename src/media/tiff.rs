@@ -180,12 +180,12 @@ impl<'a> Entry<'a> {
         self.value
     }
 
-    /// Whole numbers of one, two or four bytes; none where the value is something else.
+    /// Whole numbers of one, two or four bytes, signed ones as if they were not; none where the value is something else.
     pub fn numbers(self) -> impl Iterator<Item = u32> + 'a {
         let size = match self.kind {
-            1 | 7 => 1,
-            3 => 2,
-            4 | 13 => 4,
+            1 | 6 | 7 => 1,
+            3 | 8 => 2,
+            4 | 9 | 13 => 4,
             _ => usize::MAX,
         };
         self.value.chunks_exact(size).map(move |bytes| match *bytes {

@@ -1,16 +1,20 @@
-//! TIFFs whose samples the image crate reads, but not as what they stand for: places in a palette, and luminance with colour
-//! differences. They are read under another name and translated afterwards.
+//! TIFFs whose samples the image crate reads, but not as what they stand for: places in a palette, luminance with colour
+//! differences, and inks. They are read under another name and translated afterwards.
 
-use super::jpeg;
+use image::DynamicImage;
+
 use super::tiff::Tiff;
+use super::{inks, jpeg, pixels};
 
 /// Tags of TIFF 6.0.
 mod tag {
     pub const BITS_PER_SAMPLE: u16 = 258;
     pub const COMPRESSION: u16 = 259;
     pub const PHOTOMETRIC: u16 = 262;
+    pub const SAMPLES_PER_PIXEL: u16 = 277;
     pub const COLOR_MAP: u16 = 320;
     pub const SUBSAMPLING: u16 = 530;
+    pub const ICC_PROFILE: u16 = 34_675;
 }
 
 /// What the samples of a TIFF stand for.
@@ -19,17 +23,26 @@ pub(super) enum Meaning {
     Palette(Vec<[u8; 3]>),
     /// Luminance and two colour differences.
     Differences,
+    /// Cyan, magenta, yellow and black, which are read as RGB with opacity, and what their ICC profile says of them.
+    Inks(Option<Vec<u8>>),
 }
 
 impl Meaning {
-    /// Turns samples that were read as RGB to what they stand for.
-    pub fn translate(&self, image: &mut image::RgbImage) {
-        for pixel in image.as_chunks_mut().0 {
+    /// RGB triples of samples that were read as something else.
+    pub fn translate(&self, image: DynamicImage) -> Vec<u8> {
+        if let Self::Inks(profile) = self {
+            let samples = image.into_rgba8().into_raw();
+            return inks::to_rgb(samples.as_chunks().0, profile.as_deref());
+        }
+        let mut samples = pixels::to_rgb8(image);
+        for pixel in samples.as_chunks_mut().0 {
             *pixel = match self {
                 Self::Palette(colours) => colours[usize::from(pixel[0])],
                 Self::Differences => jpeg::rgb(*pixel),
+                Self::Inks(_) => *pixel,
             };
         }
+        samples
     }
 }
 
@@ -49,6 +62,11 @@ pub(super) fn renamed(bytes: &[u8]) -> Option<(Vec<u8>, Meaning)> {
                 return None;
             }
             (RGB, Meaning::Differences)
+        }
+        // The JPEG decoder mixes inks itself.
+        5 if first.number(tag::COMPRESSION)? != 7 && first.number(tag::SAMPLES_PER_PIXEL)? == 4 => {
+            let profile = first.find(tag::ICC_PROFILE).map(|entry| entry.bytes().to_vec());
+            (RGB, Meaning::Inks(profile))
         }
         _ => return None,
     };

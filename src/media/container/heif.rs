@@ -24,6 +24,18 @@ pub(in crate::media) struct Heif<'a> {
     references: Vec<([u8; 4], u32, u32)>,
 }
 
+/// What the samples of an image stand for, by numbers (ITU-T H.273, section 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::media) struct Nclx {
+    pub primaries: u16,
+    /// The curve from levels to light.
+    pub transfer: u16,
+    /// How luminance and colour differences become RGB.
+    pub matrix: u16,
+    /// Whether levels run from 0 to the greatest, rather than from 16 to 235 of 255.
+    pub full_range: bool,
+}
+
 struct Item<'a> {
     id: u32,
     kind: [u8; 4],
@@ -136,6 +148,36 @@ impl<'a> Heif<'a> {
             .iter()
             .filter(|(found, item, _)| found == kind && *item == from);
         of_item.map(|(_, _, to)| *to).collect()
+    }
+
+    /// What an item's samples stand for, where it says so by numbers.
+    pub fn nclx(&self, id: u32) -> Option<Nclx> {
+        let mut colours = self.properties(id).filter(|found| found.kind == *b"colr");
+        let numbers = colours.find_map(|colour| colour.content.strip_prefix(b"nclx"))?;
+        let &[p0, p1, t0, t1, m0, m1, range] = numbers.first_chunk()?;
+        Some(Nclx {
+            primaries: u16::from_be_bytes([p0, p1]),
+            transfer: u16::from_be_bytes([t0, t1]),
+            matrix: u16::from_be_bytes([m0, m1]),
+            full_range: range & 0x80 != 0,
+        })
+    }
+
+    /// The image that is an item's opacity, if it has one.
+    pub fn opacity(&self, of: u32) -> Option<u32> {
+        const KINDS: [&[u8]; 2] = [
+            b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0",
+            b"urn:mpeg:hevc:2015:auxid:1\0",
+        ];
+        let is_opacity = |item: u32| {
+            let kind = self.property(item, b"auxC").and_then(versioned);
+            kind.is_some_and(|(_, _, kind)| KINDS.iter().any(|opacity| kind.starts_with(opacity)))
+        };
+        let auxiliary = self.references.iter().filter(|(kind, ..)| kind == b"auxl");
+        auxiliary
+            .filter(|(_, _, to)| *to == of)
+            .map(|(_, from, _)| *from)
+            .find(|&item| is_opacity(item))
     }
 
     /// What the file says of itself.

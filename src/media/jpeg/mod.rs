@@ -14,7 +14,7 @@ use std::io::BufRead;
 pub(super) use planes::rgb;
 
 use super::container::jpeg_blocks;
-use super::{Format, Limits, MediaError, Orientation, Stored, orientation, raster};
+use super::{Format, Limits, MediaError, Orientation, Stored, inks, orientation, raster};
 
 /// Longest decoding of a progressive JPEG: how many blocks all of its scans together may have. Cameras and editors write
 /// about ten scans; a forged file could have thousands, each over the whole image.
@@ -204,7 +204,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Store
     let layout = complete_layout(bytes)?;
     layout.check()?;
     let blocks = jpeg_blocks(bytes);
-    let orientation = orientation::of_exif(blocks.exif.as_deref());
+    let orientation = orientation::of_blocks(&blocks);
     let size = (u32::from(layout.width), u32::from(layout.height));
     let scale = layout.scale(enough);
     if scale < 8 {
@@ -218,7 +218,23 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Store
             });
         }
     }
-    limits.check(Format::Jpeg, size.0, size.1, layout.needed_bytes(8, orientation))?;
+    let needed = layout.needed_bytes(8, orientation);
+    if layout.components == 4
+        && let Some(profile) = &blocks.profile
+    {
+        // The inks besides the image.
+        limits.check(Format::Jpeg, size.0, size.1, needed + layout.pixels() * 4)?;
+        let rgb = inks::decode_jpeg(bytes, profile);
+        if let Some(image) = rgb.and_then(|rgb| image::RgbImage::from_raw(size.0, size.1, rgb)) {
+            return Ok(Stored {
+                image,
+                size,
+                orientation,
+                profile: None,
+            });
+        }
+    }
+    limits.check(Format::Jpeg, size.0, size.1, needed)?;
     raster::decode(bytes, Format::Jpeg, limits)
 }
 

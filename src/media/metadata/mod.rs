@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use exif::{read_camera, read_details, read_location};
 pub use time::CaptureTime;
+pub(super) use xmp::orientation;
 
 use super::container::Blocks;
 

@@ -3,6 +3,7 @@
 use roxmltree::{Document, Node, ParsingOptions};
 
 use super::{CaptureTime, Location, Metadata, clean, fill};
+use crate::media::Orientation;
 
 /// Packets are a few kilobytes, or some hundred with an editor's history. The parser's time grows with the square of what
 /// is forged.
@@ -23,6 +24,21 @@ const LENS: &str = "http://ns.adobe.com/exif/1.0/aux/";
 
 /// Reads a packet.
 pub(super) fn read(packet: &[u8], metadata: &mut Metadata) {
+    with_descriptions(packet, |description| read_description(description, metadata));
+}
+
+/// How a packet says that the image is to be turned.
+pub(in crate::media) fn orientation(packet: &[u8]) -> Option<Orientation> {
+    let mut found = None;
+    with_descriptions(packet, |description| {
+        let number = description.text(TIFF, "Orientation");
+        fill(&mut found, number.and_then(|number| number.parse().ok()));
+    });
+    found.and_then(Orientation::from_exif)
+}
+
+/// Shows each description of a packet to `read`.
+fn with_descriptions(packet: &[u8], mut read: impl FnMut(Description<'_, '_>)) {
     if packet.len() > MAX_PACKET_BYTES {
         return;
     }
@@ -40,9 +56,7 @@ pub(super) fn read(packet: &[u8], metadata: &mut Metadata) {
     let descriptions = document
         .descendants()
         .filter(|node| node.has_tag_name((RDF, "Description")));
-    for description in descriptions {
-        read_description(Description(description), metadata);
-    }
+    descriptions.map(Description).for_each(&mut read);
 }
 
 fn read_description(description: Description<'_, '_>, metadata: &mut Metadata) {

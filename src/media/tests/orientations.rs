@@ -122,6 +122,49 @@ fn a_webp_may_keep_the_prefix_of_a_jpeg() {
 }
 
 #[test]
+fn the_number_may_be_of_any_whole_kind() {
+    let image = stored(&upright_image(), 6);
+    // From one byte to four, with sign and without.
+    for kind in [1, 3, 4, 6, 8, 9] {
+        let mut block = exif(6, false);
+        block[12] = kind;
+        let bytes = encode_with_exif(&image, Format::Jpeg, block);
+        assert_upright(&bytes, 6, &format!("kind {kind}"));
+    }
+}
+
+#[test]
+fn xmp_tells_where_exif_does_not() {
+    let packet = |orientation: u8| {
+        format!(
+            r#"<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+            <rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/"><tiff:Orientation>{orientation}</tiff:Orientation>
+            </rdf:Description></rdf:RDF></x:xmpmeta>"#
+        )
+    };
+    let with_xmp = |jpeg: &[u8], orientation| {
+        let payload = format!("http://ns.adobe.com/xap/1.0/\0{}", packet(orientation));
+        let length = (payload.len() as u16 + 2).to_be_bytes();
+        [&jpeg[..2], &[0xff, 0xe1], &length, payload.as_bytes(), &jpeg[2..]].concat()
+    };
+    for orientation in 1..=8 {
+        let image = stored(&upright_image(), orientation);
+        let plain = encode_with_exif(&image, Format::Jpeg, b"II*\0\x08\0\0\0\0\0\0\0\0\0".to_vec());
+        assert_upright(&with_xmp(&plain, orientation), orientation, "XMP alone");
+        let told = encode_with_exif(&image, Format::Jpeg, exif(orientation, true));
+        assert_upright(&with_xmp(&told, 9 - orientation), orientation, "XMP beside EXIF");
+        assert_upright(
+            &with_xmp(
+                &encode_with_exif(&stored(&upright_image(), 1), Format::Jpeg, Vec::new()),
+                9,
+            ),
+            1,
+            "damaged XMP",
+        );
+    }
+}
+
+#[test]
 fn damaged_metadata_leaves_the_image_as_it_is() {
     let image = stored(&upright_image(), 1);
     for exif in [

@@ -57,7 +57,8 @@ fn preview() -> Vec<u8> {
     include_bytes!("samples/turned.jpg").to_vec()
 }
 
-fn boxed(kind: &[u8], content: &[&[u8]]) -> Vec<u8> {
+/// A box of the ISO base media file format.
+pub(super) fn boxed(kind: &[u8], content: &[&[u8]]) -> Vec<u8> {
     let content = content.concat();
     [&(content.len() as u32 + 8).to_be_bytes()[..], kind, &content].concat()
 }
@@ -172,6 +173,32 @@ fn a_raw_file_without_a_preview_says_so() {
     let bytes = structure(b"II*\0", b"", &[&[(262, 3, &[32_803])]], b"no picture");
     let message = decode_default(&bytes).unwrap_err().to_string();
     assert!(message.contains("it has no preview"), "{message}");
+}
+
+#[test]
+fn a_small_image_without_compression_stands_in_for_a_preview() {
+    let pixels: Vec<u8> = (0..18).collect();
+    let colours: &[Value<'_>] = &[
+        (254, 4, &[1]),
+        (256, 4, &[3]),
+        (257, 4, &[2]),
+        (258, 3, &[8]),
+        (259, 3, &[1]),
+        (262, 3, &[2]),
+        (273, 4, &[PAYLOAD]),
+        (274, 3, &[8]),
+        (277, 3, &[3]),
+        (278, 4, &[2]),
+        (279, 4, &[PAYLOAD_LENGTH]),
+        (330, 4, &[1]),
+    ];
+    let bytes = structure(b"II*\0", b"", &[colours, &[(262, 3, &[32_803])]], &pixels);
+    assert_eq!(sniff(&bytes), Some(Format::Raw));
+    let photo = decode_default(&bytes).unwrap();
+    assert_eq!((photo.info.width, photo.info.height), (2, 3));
+    assert_eq!(photo.info.format, Format::Raw);
+    // Turned to the left: what was at the upper right is at the upper left.
+    assert_eq!(photo.image.data()[..3], [6, 7, 8]);
 }
 
 #[test]
