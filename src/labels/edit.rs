@@ -1,5 +1,7 @@
 //! Changing one label of a bank.
 
+use std::collections::BTreeSet;
+
 use super::bank::stored_labels;
 use super::writer::Alongside;
 use super::{Bank, BankWriter, Label, LabelError, WorkProgress};
@@ -80,7 +82,7 @@ impl BankWriter<'_> {
             }
         }
         let alongside = Alongside {
-            removed: vec![item],
+            removed: BTreeSet::from([item]),
             examples: self.move_examples(bank, old.key(), new.key())?,
         };
         let outcome = self.update(bank, opened.record(), labels, Some(alongside), progress)?;

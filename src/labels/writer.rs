@@ -1,6 +1,6 @@
 //! Changing label banks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clipdex_index::{Batch, ItemId, SealOptions, Space};
 use serde::Serialize;
@@ -221,7 +221,7 @@ impl<'a> BankWriter<'a> {
         space: &Space,
         record: &BankRecord,
         labels: Vec<Label>,
-        removed: &[ItemId],
+        removed: &BTreeSet<ItemId>,
     ) -> Result<Plan, LabelError> {
         let stored = stored_labels(self.writer.library().index(), space)?.into_iter();
         let stored = stored.filter(|(item, _)| !removed.contains(item));
@@ -278,7 +278,7 @@ impl<'a> BankWriter<'a> {
 #[derive(Default)]
 pub(super) struct Alongside {
     /// Labels that go.
-    pub removed: Vec<ItemId>,
+    pub removed: BTreeSet<ItemId>,
     /// What changes among the bank's examples.
     pub examples: Option<ExamplesChange>,
 }

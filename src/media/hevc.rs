@@ -13,10 +13,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, enough: u32) -> Result<Store
     let heif = Heif::new(bytes);
     if let Some(heif) = &heif
         && let Some(grid) = Grid::new(heif, heif.primary)
-        && grid.reduction(enough) > 1
+        && let by = grid.reduction(enough)
+        && by > 1
         && is_plain(heif, &grid)
     {
-        return decode_tiles(bytes, heif, &grid, limits, enough);
+        return decode_tiles(bytes, heif, &grid, by, limits);
     }
     decode_whole(bytes, heif.as_ref(), limits)
 }
@@ -33,15 +34,8 @@ fn is_plain(heif: &Heif<'_>, grid: &Grid) -> bool {
 }
 
 /// Decodes tile by tile, each reduced before the next: neither a phone's 50 nor its 200 megapixels are ever held in full.
-fn decode_tiles(
-    bytes: &[u8],
-    heif: &Heif<'_>,
-    grid: &Grid,
-    limits: &Limits,
-    enough: u32,
-) -> Result<Stored, MediaError> {
+fn decode_tiles(bytes: &[u8], heif: &Heif<'_>, grid: &Grid, by: u32, limits: &Limits) -> Result<Stored, MediaError> {
     let format = Format::Heic;
-    let by = grid.reduction(enough);
     let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
     // Three planes of 16 bits, RGB with opacity and RGB of a tile; the canvas, twice while it is turned.
     let needed = pixels(grid.tile)

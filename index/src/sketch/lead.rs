@@ -3,9 +3,10 @@
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
-use super::{SketchedQuery, SketchesView};
+use super::{SketchedQuery, SketchesView, step};
 use crate::kernel::dot_f16_f32;
 use crate::matrix::{self, Matrix};
+use crate::search::top::{Scored, Top};
 
 /// What sketches are good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,14 +34,15 @@ const ENOUGH: usize = 48;
 impl Lead {
     /// What sketches are good for with queries like the rows and like `training`.
     pub(super) fn of(sketches: &SketchesView<'_>, matrix: &Matrix, training: &[f32]) -> Self {
-        let dim = matrix.dim;
-        let rows: Vec<u32> = spread(matrix.ids.len(), ROWS).map(|row| row as u32).collect();
-        let own = spread(matrix.ids.len(), QUERIES).map(|row| matrix::row(&matrix.vectors, dim, row).to_f32_vec());
-        let others = training.chunks_exact(dim.max(1));
-        let others = spread(others.len(), QUERIES)
-            .filter_map(|at| others.clone().nth(at))
-            .map(<[f32]>::to_vec);
-        let queries: [Vec<Vec<f32>>; 2] = [own.collect(), others.collect()];
+        let count = matrix.ids.len();
+        let rows: Vec<u32> = (0..count as u32).step_by(step(count, ROWS)).collect();
+        let own = matrix.vectors.chunks_exact(matrix.dim).step_by(step(count, QUERIES));
+        let others = training.chunks_exact(matrix.dim);
+        let others_step = step(others.len(), QUERIES);
+        let queries: [Vec<Vec<f32>>; 2] = [
+            own.map(HalfFloatSliceExt::to_f32_vec).collect(),
+            others.step_by(others_step).map(<[f32]>::to_vec).collect(),
+        ];
         let enough = |queries: &Vec<Vec<f32>>| needed(sketches, matrix, &rows, queries) <= ENOUGH;
         if queries.iter().all(enough) {
             Self::Alone
@@ -56,19 +58,17 @@ fn needed(sketches: &SketchesView<'_>, matrix: &Matrix, rows: &[u32], queries: &
         let (mut sketched, mut rough) = (SketchedQuery::default(), Vec::new());
         sketched.prepare(sketches, query);
         sketched.score_listed(sketches, rows, &mut rough);
-        let score = |row: &u32| dot_f16_f32(matrix::row(&matrix.vectors, matrix.dim, *row as usize), query);
-        let mut pairs: Vec<(f32, f32)> = rows.iter().map(score).zip(rough.iter().copied()).collect();
-        pairs.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-        pairs.truncate(NEAREST);
-        let better = move |than: f32| rough.iter().filter(|rough| **rough > than).count();
-        pairs.into_iter().map(move |(_, rough)| better(rough))
+        let mut nearest = Top::new(NEAREST);
+        for (place, row) in (0u32..).zip(rows) {
+            let score = dot_f16_f32(matrix::row(&matrix.vectors, matrix.dim, *row as usize), query);
+            nearest.push(Scored { score, id: place });
+        }
+        nearest.into_sorted().into_iter().map(move |found| {
+            let than = rough.get(found.id as usize).copied().unwrap_or_default();
+            rough.iter().filter(|rough| **rough > than).count()
+        })
     });
     let mut ranks: Vec<usize> = ranks.collect();
     ranks.sort_unstable();
     ranks.get(ranks.len() * SHARE / 100).map_or(0, |rank| rank + 1)
-}
-
-/// About `most` of `count` numbers, evenly spread.
-fn spread(count: usize, most: usize) -> impl Iterator<Item = usize> {
-    (0..count).step_by(count.div_ceil(most).max(1))
 }

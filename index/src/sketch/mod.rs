@@ -142,6 +142,11 @@ pub(crate) struct SketchesView<'a> {
     pub(crate) lead: Lead,
 }
 
+/// The step with which about `most` of `count` are taken, evenly spread.
+fn step(count: usize, most: usize) -> usize {
+    count.div_ceil(most).max(1)
+}
+
 /// Sketches one vector; `centred` is scratch of its length.
 fn draw(projection: &Projection, vector: &[f16], centred: &mut [f32]) -> Sketch {
     vector.convert_to_f32_slice(centred);

@@ -94,7 +94,7 @@ fn sample<'a, T: 'a>(
     dim: usize,
     read: impl Fn(&[T], &mut [f32]),
 ) -> DMatrix<f32> {
-    let step = vectors.len().div_ceil(SAMPLE).max(1);
+    let step = super::step(vectors.len(), SAMPLE);
     let mut values = vec![0.0; vectors.len().div_ceil(step) * dim];
     for (to, vector) in values.chunks_exact_mut(dim).zip(vectors.step_by(step)) {
         read(vector, to);
