@@ -175,6 +175,19 @@ impl Reference {
             texts: embeddings("text_embeds"),
         }
     }
+
+    /// Fails where a vector of `images` or `texts` is farther from the reference's than half precision leaves it, or,
+    /// being quite the same, was not computed in it.
+    #[track_caller]
+    pub(super) fn assert_near(&self, images: &Embeddings, texts: &Embeddings, what: &str) {
+        let cosines = [
+            smallest_cosine(images, &self.images),
+            smallest_cosine(texts, &self.texts),
+        ];
+        println!("{what}: {cosines:?}");
+        let near = cosines.iter().all(|cosine| (0.9999..1.0).contains(cosine));
+        assert!(near, "{what}: {cosines:?}");
+    }
 }
 
 /// Fails where a vector is not that of the reference.

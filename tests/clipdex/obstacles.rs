@@ -9,7 +9,9 @@ use std::time::Duration;
 use clipdex::library::Library;
 
 use crate::durability::assert_whole;
-use crate::sandbox::{Run, Sandbox, picture, sample};
+#[cfg(target_os = "linux")]
+use crate::sandbox::{Run, picture};
+use crate::sandbox::{Sandbox, sample};
 
 /// Runs `script` with bash, in which `$0` is the program and `$1` the library.
 #[cfg(target_os = "linux")]

@@ -117,8 +117,8 @@ impl Cf {
 /// An open database.
 pub(crate) struct Store {
     db: DB,
-    /// A secondary instance's own log files, or a copy that is read; removed after the database is closed.
-    _own: Option<TempDir>,
+    /// The copy that is read, where there is one; removed after the database is closed.
+    _copy: Option<TempDir>,
 }
 
 impl Store {
@@ -137,7 +137,7 @@ impl Store {
             }
         }
         let db = DB::open_cf_descriptors(&options, &path, families).map_err(database_error("open"))?;
-        let store = Self { db, _own: None };
+        let store = Self { db, _copy: None };
         if store.check_format()? != Some(FORMAT_VERSION) {
             let mut changes = Changes::default();
             migrate::name_segments(&store, &mut changes)?;
@@ -158,16 +158,11 @@ impl Store {
         }
         retry(|| {
             let path = dir.join(DATABASE);
-            let temp = std::env::temp_dir();
-            let logs = tempfile::Builder::new()
-                .prefix("clipdex-reader-")
-                .tempdir()
-                .map_err(IndexError::io(&temp))?;
             let families = options::column_families();
-            let logs_path = logs.path().to_owned();
-            let db = DB::open_cf_descriptors_as_secondary(&options::reader(), &path, &logs_path, families)
+            // The second path is where a secondary instance logs, and this one does not.
+            let db = DB::open_cf_descriptors_as_secondary(&options::reader(), &path, &path, families)
                 .map_err(|error| missing_family(&path).unwrap_or_else(|| database_error("open")(error)))?;
-            let store = Self { db, _own: Some(logs) };
+            let store = Self { db, _copy: None };
             store.check_format()?.map(|_| store).ok_or_else(not_found)
         })
     }

@@ -35,8 +35,8 @@ pub(super) fn database() -> Options {
     options
 }
 
-/// Options of a reader's view of the database. A reader's log would be lost with its directory; writing it, mostly the
-/// options of every column family, took a fifth of the opening.
+/// Options of a reader's view of the database. It keeps no log, mostly the options of every column family, which took a
+/// fifth of the opening to write and a directory of its own.
 pub(super) fn reader() -> Options {
     let mut options = database();
     options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Fatal, |_, _| ()));
@@ -76,6 +76,8 @@ fn records(blocks: &BlockBasedOptions) -> Options {
     let mut options = Options::default();
     options.set_compression_type(DBCompressionType::Lz4);
     options.set_write_buffer_size(8 * MIB);
+    // Every table costs a reader about 0.15 ms of its opening, and merging small ones costs the writer little.
+    options.set_level_zero_file_num_compaction_trigger(2);
     options.set_block_based_table_factory(blocks);
     options
 }

@@ -29,7 +29,7 @@ impl Store {
             });
         }
         if let Ok(db) = open(&path) {
-            return Ok(Self { db, _own: None });
+            return Ok(Self { db, _copy: None });
         }
         let temp = std::env::temp_dir();
         let io = |error| IndexError::io(&temp)(error);
@@ -45,7 +45,7 @@ impl Store {
         }
         DB::repair(&options::database(), copy.path()).map_err(database_error("repair a copy of"))?;
         let db = open(copy.path()).map_err(database_error("open"))?;
-        Ok(Self { db, _own: Some(copy) })
+        Ok(Self { db, _copy: Some(copy) })
     }
 
     /// Calls `each` with every entry that can be read whose key starts with `prefix`, in key order; how many damaged

@@ -48,6 +48,13 @@ impl Accelerator {
         let tensors = candle_core::Device::Cpu;
         Self { tensors, dtype }
     }
+
+    /// The graphics processor that this build is for, where the computer has one; for tests.
+    #[cfg(test)]
+    pub(in crate::encoder) fn present(precision: Precision) -> Option<Self> {
+        let mut built = [Device::Cuda(0), Device::Metal].into_iter();
+        built.find_map(|device| Self::open(device, precision).ok().flatten())
+    }
 }
 
 fn dtype(precision: Precision) -> Result<DType, EncoderError> {

@@ -7,7 +7,7 @@
 #![allow(unsafe_code, reason = "instructions of tile registers, once they are detected")]
 
 use std::arch::asm;
-use std::arch::x86_64::__cpuid_count;
+use std::arch::x86_64::{__cpuid_count, _mm512_loadu_si512};
 use std::mem::MaybeUninit;
 
 use super::super::encode::quantize;
@@ -264,6 +264,6 @@ impl Numbers for Int8 {
     #[inline(always)]
     unsafe fn finish(sums: *const i32, row_scale: *const f32, scales: *const f32) -> Avx512 {
         // SAFETY: the caller's promise.
-        unsafe { Pairs::finish(Avx512::load_integers(sums), row_scale, scales) }
+        unsafe { Pairs::finish(_mm512_loadu_si512(sums.cast()), row_scale, scales) }
     }
 }

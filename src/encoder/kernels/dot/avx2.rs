@@ -86,10 +86,8 @@ impl Registers for Vnni {
     #[inline(always)]
     unsafe fn start(totals: *const i32) -> __m256i {
         unsafe {
-            _mm256_sub_epi32(
-                _mm256_setzero_si256(),
-                _mm256_slli_epi32::<7>(Avx2::load_integers(totals)),
-            )
+            let totals = _mm256_loadu_si256(totals.cast());
+            _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32::<7>(totals))
         }
     }
 

@@ -86,10 +86,8 @@ impl Registers for Vnni {
     #[inline(always)]
     unsafe fn start(totals: *const i32) -> __m512i {
         unsafe {
-            _mm512_sub_epi32(
-                _mm512_setzero_si512(),
-                _mm512_slli_epi32::<7>(Avx512::load_integers(totals)),
-            )
+            let totals = _mm512_loadu_si512(totals.cast());
+            _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32::<7>(totals))
         }
     }
 

@@ -101,11 +101,6 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn load_integers(from: *const i32) -> __m256i {
-        unsafe { _mm256_loadu_si256(from.cast()) }
-    }
-
-    #[inline(always)]
     fn from_integers(integers: __m256i) -> Self {
         Self(unsafe { _mm256_cvtepi32_ps(integers) })
     }

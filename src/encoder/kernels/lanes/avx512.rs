@@ -122,11 +122,6 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn load_integers(from: *const i32) -> __m512i {
-        unsafe { _mm512_loadu_si512(from.cast()) }
-    }
-
-    #[inline(always)]
     fn from_integers(integers: __m512i) -> Self {
         Self(unsafe { _mm512_cvtepi32_ps(integers) })
     }

@@ -107,10 +107,6 @@ pub(super) trait Lanes:
     /// Zeros.
     fn no_integers() -> Self::Integers;
 
-    /// # Safety
-    /// `COUNT` values must be readable.
-    unsafe fn load_integers(from: *const i32) -> Self::Integers;
-
     /// The nearest f32 of each.
     fn from_integers(integers: Self::Integers) -> Self;
 

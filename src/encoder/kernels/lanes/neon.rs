@@ -96,11 +96,6 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
-    unsafe fn load_integers(from: *const i32) -> int32x4_t {
-        unsafe { vld1q_s32(from) }
-    }
-
-    #[inline(always)]
     fn from_integers(integers: int32x4_t) -> Self {
         Self(unsafe { vcvtq_f32_s32(integers) })
     }

@@ -134,12 +134,6 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    unsafe fn load_integers(from: *const i32) -> [i32; COUNT] {
-        // SAFETY: the caller's promise; an array has the alignment of its values.
-        unsafe { from.cast::<[i32; COUNT]>().read() }
-    }
-
-    #[inline(always)]
     fn from_integers(integers: [i32; COUNT]) -> Self {
         Self(integers.map(|value| value as f32))
     }
