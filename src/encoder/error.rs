@@ -78,12 +78,12 @@ pub enum EncoderError {
         feature: &'static str,
     },
     /// There is no such device, or it cannot be used.
-    #[error("device {device} cannot be used: {source}; is it there, and its driver installed?")]
+    #[error("device {device} cannot be used: {reason}; is it there, and its driver installed?")]
     DeviceUnavailable {
         /// The device that was asked for.
         device: Device,
-        /// What candle said.
-        source: candle_core::Error,
+        /// What candle said, in its first line: a backtrace may follow.
+        reason: String,
     },
     /// Something is computed on the CPU alone.
     #[error("{0} is computed on the CPU alone; leave out --device and CLIPDEX_DEVICE")]

@@ -27,8 +27,12 @@ impl Accelerator {
             Device::Cuda(number) => candle_core::Device::new_cuda(number),
             Device::Metal => candle_core::Device::new_metal(0),
         };
+        let unavailable = |error: candle_core::Error| EncoderError::DeviceUnavailable {
+            device,
+            reason: error.to_string().lines().next().unwrap_or_default().to_owned(),
+        };
         Ok(Some(Self {
-            tensors: opened.map_err(|source| EncoderError::DeviceUnavailable { device, source })?,
+            tensors: opened.map_err(unavailable)?,
             dtype: dtype(precision)?,
         }))
     }

@@ -1,6 +1,6 @@
 //! What towers are made of, read from a model's weights onto a device.
 
-use candle_core::{DType, Result as TensorResult, Shape, Tensor};
+use candle_core::{Result as TensorResult, Shape, Tensor};
 use candle_nn::ops;
 
 use super::Accelerator;
@@ -15,21 +15,22 @@ pub(in crate::encoder) struct DeviceParts<'a> {
     pub(in crate::encoder) accelerator: &'a Accelerator,
 }
 
-/// Products of rows with a matrix, and a bias.
+/// Products of rows with a matrix, and a bias, in the type that the tower computes in.
 pub(in crate::encoder) struct Linear {
     /// `[depth, outputs]`, in whichever order it lies in memory.
     matrix: Tensor,
     bias: Option<Tensor>,
 }
 
-/// A layer norm (Ba et al., 2016).
+/// A layer norm (Ba et al., 2016), in f32 as the states that go from layer to layer are: in bf16 their sums would lose more
+/// than all products together.
 pub(in crate::encoder) struct Norm {
     scale: Tensor,
     shift: Tensor,
     epsilon: f32,
 }
 
-/// The end of a tower: a norm and the product that makes vectors of states, both in f32 whatever the tower computes in.
+/// The end of a tower: a norm and the product that makes vectors of states, which is in f32 too.
 pub(in crate::encoder) struct Projection {
     pub(in crate::encoder) norm: Norm,
     pub(in crate::encoder) matrix: Linear,
@@ -38,8 +39,13 @@ pub(in crate::encoder) struct Projection {
 impl DeviceParts<'_> {
     /// These values as a tensor in the type that the tower computes in.
     pub(in crate::encoder) fn tensor(&self, values: Vec<f32>, shape: impl Into<Shape>) -> TensorResult<Tensor> {
+        self.exact_tensor(values, shape)?.to_dtype(self.accelerator.dtype)
+    }
+
+    /// These values as a tensor in f32.
+    pub(in crate::encoder) fn exact_tensor(&self, values: Vec<f32>, shape: impl Into<Shape>) -> TensorResult<Tensor> {
         let shape: Shape = shape.into();
-        Tensor::from_vec(values, shape, &self.accelerator.tensors)?.to_dtype(self.accelerator.dtype)
+        Tensor::from_vec(values, shape, &self.accelerator.tensors)
     }
 
     /// The linear layer of `weights`, tensors of `shape` one below another, and `biases`, one vector a tensor or none.
@@ -93,7 +99,7 @@ impl DeviceParts<'_> {
     pub(in crate::encoder) fn norm(&self, name: &str, config: &TransformerConfig) -> Result<Norm, EncoderError> {
         let part = |part: &str| {
             let values = self.weights.values(&format!("{name}.{part}"), &[config.width])?;
-            Ok::<_, EncoderError>(self.tensor(values, config.width)?)
+            Ok::<_, EncoderError>(self.exact_tensor(values, config.width)?)
         };
         Ok(Norm {
             scale: part("weight")?,
@@ -104,9 +110,9 @@ impl DeviceParts<'_> {
 }
 
 impl Linear {
-    /// `[rows, outputs]` of `[rows, depth]`.
+    /// `[rows, outputs]` in the tower's type, of `[rows, depth]` in any.
     pub(in crate::encoder) fn forward(&self, rows: &Tensor) -> TensorResult<Tensor> {
-        let product = rows.matmul(&self.matrix)?;
+        let product = rows.to_dtype(self.matrix.dtype())?.matmul(&self.matrix)?;
         match &self.bias {
             Some(bias) => product.broadcast_add(bias),
             None => Ok(product),
@@ -124,7 +130,7 @@ impl Norm {
 impl Projection {
     /// Vectors `[rows, dim]`, of any length, of states `[rows, width]`.
     pub(in crate::encoder) fn forward(&self, states: &Tensor) -> TensorResult<Tensor> {
-        self.matrix.forward(&self.norm.forward(&states.to_dtype(DType::F32)?)?)
+        self.matrix.forward(&self.norm.forward(states)?)
     }
 }
 

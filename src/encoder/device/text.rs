@@ -52,8 +52,8 @@ impl DeviceTextTower {
             ends.push((first + length.saturating_sub(1)) as u32);
             rest = after;
         }
-        let Accelerator { tensors, dtype } = &self.accelerator;
-        let states = Tensor::from_vec(filled, (lengths.len() * longest, self.width), tensors)?.to_dtype(*dtype)?;
+        let tensors = &self.accelerator.tensors;
+        let states = Tensor::from_vec(filled, (lengths.len() * longest, self.width), tensors)?;
         let states = self.transformer.forward(states, [lengths.len(), longest])?;
         let last = states.index_select(&Tensor::from_vec(ends, lengths.len(), tensors)?, 0)?;
         self.projection.forward(&last)?.flatten_all()?.to_vec1()

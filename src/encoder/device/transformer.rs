@@ -1,4 +1,4 @@
-use candle_core::{D, Result as TensorResult, Tensor};
+use candle_core::{D, DType, Device, Result as TensorResult, Tensor};
 use candle_nn::ops::softmax_last_dim;
 
 use super::parts::{DeviceParts, Linear, Norm};
@@ -11,11 +11,13 @@ use crate::encoder::towers::{LayerNames, TransformerConfig};
 pub(super) const TOKENS_AT_ONCE: usize = 8192;
 
 /// A stack of layers, each attention and a feed-forward network with a norm before and a residual around it. The
-/// sequences of a batch are of one length.
+/// sequences of a batch are of one length, and their states in f32.
 pub(super) struct Transformer {
     heads: usize,
     /// Whether a token attends to itself and those before it alone.
     causal: bool,
+    /// What attention computes in.
+    dtype: DType,
     layers: Vec<Layer>,
 }
 
@@ -46,13 +48,15 @@ impl Transformer {
         Ok(Self {
             heads: config.heads,
             causal,
+            dtype: parts.accelerator.dtype,
             layers: layers.collect::<Result<_, _>>()?,
         })
     }
 
     /// The last states of `[sequences * tokens, width]`.
     pub(super) fn forward(&self, mut states: Tensor, [sequences, tokens]: [usize; 2]) -> TensorResult<Tensor> {
-        let mask = self.causal.then(|| causal_mask(tokens, &states)).transpose()?;
+        let mask = self.causal.then(|| causal_mask(tokens, states.device(), self.dtype));
+        let mask = mask.transpose()?;
         for layer in &self.layers {
             let normed = layer.attention_norm.forward(&states)?;
             let products = layer.query_key_value.forward(&normed)?;
@@ -60,7 +64,7 @@ impl Transformer {
             let (query, key, value) = (products.get(0)?, products.get(1)?, products.get(2)?);
             let scale = 1.0 / (query.dim(D::Minus1)? as f64).sqrt();
             let context = attend(&(query * scale)?, &key, &value, mask.as_ref())?;
-            states = (states + layer.attention_output.forward(&context)?)?;
+            states = add(&states, &layer.attention_output.forward(&context)?)?;
             states = layer.feed_forward.forward(&states)?;
         }
         Ok(states)
@@ -113,7 +117,7 @@ impl FeedForward {
     pub(in crate::encoder) fn forward(&self, states: &Tensor) -> TensorResult<Tensor> {
         let inner = self.first.forward(&self.norm.forward(states)?)?;
         let inner = self.activation.of_tensor(&inner)?;
-        states + self.second.forward(&inner)?
+        add(states, &self.second.forward(&inner)?)
     }
 }
 
@@ -143,8 +147,13 @@ pub(in crate::encoder) fn attend(
     context.flatten_from(2)?.flatten_to(1)
 }
 
-/// Minus infinity where a token (row) comes before the one it would attend to, and 0 elsewhere; of the type of `like`.
-fn causal_mask(tokens: usize, like: &Tensor) -> TensorResult<Tensor> {
+/// `states`, in f32, and what a layer adds to them.
+fn add(states: &Tensor, residual: &Tensor) -> TensorResult<Tensor> {
+    states + residual.to_dtype(states.dtype())?
+}
+
+/// Minus infinity where a token (row) comes before the one it would attend to, and 0 elsewhere.
+fn causal_mask(tokens: usize, device: &Device, dtype: DType) -> TensorResult<Tensor> {
     let place = |index: usize| {
         if index % tokens > index / tokens {
             f32::NEG_INFINITY
@@ -153,5 +162,5 @@ fn causal_mask(tokens: usize, like: &Tensor) -> TensorResult<Tensor> {
         }
     };
     let values: Vec<f32> = (0..tokens * tokens).map(place).collect();
-    Tensor::from_vec(values, (tokens, tokens), like.device())?.to_dtype(like.dtype())
+    Tensor::from_vec(values, (tokens, tokens), device)?.to_dtype(dtype)
 }

@@ -42,7 +42,7 @@ impl DeviceVisionTower {
                 names.patches_bias.as_slice(),
                 &[width, RGB, side, side],
             )?,
-            base: parts.tensor(base, (tokens, width))?,
+            base: parts.exact_tensor(base, (tokens, width))?,
             class: names.class.is_some(),
             first_norm: first_norm.transpose()?,
             transformer: Transformer::load(parts, &config.transformer, (names.layers, names.layer), false)?,
@@ -64,24 +64,28 @@ impl DeviceVisionTower {
                 got: image.size,
             });
         }
-        let planes: Vec<f32> = images.iter().flat_map(|image| &image.data).copied().collect();
+        let planes = images
+            .iter()
+            .map(|image| image.data.as_slice())
+            .collect::<Vec<_>>()
+            .concat();
         let states = self.embed(planes, images.len())?;
         Ok(self.transformer.forward(states, [images.len(), self.tokens()])?)
     }
 
     /// The tokens that the first layer reads: each patch's product with the weights, on top of the base.
     fn embed(&self, planes: Vec<f32>, images: usize) -> TensorResult<Tensor> {
-        let Accelerator { tensors, dtype } = &self.accelerator;
         let (size, side, grid) = (self.config.image_size, self.config.patch_size, self.config.grid());
         // Pixels that fill no patch are left out at the right and the bottom.
         let used = grid * side;
-        let planes = Tensor::from_vec(planes, (images, RGB, size, size), tensors)?.to_dtype(*dtype)?;
+        let planes = Tensor::from_vec(planes, (images, RGB, size, size), &self.accelerator.tensors)?;
         let planes = planes.narrow(2, 0, used)?.narrow(3, 0, used)?;
         let patches = planes.reshape(&[images, RGB, grid, side, grid, side])?;
-        let patches = patches.permute([0, 2, 4, 1, 3, 5])?;
+        let patches = patches.permute([0, 2, 4, 1, 3, 5])?.to_dtype(self.accelerator.dtype)?;
         let patches = patches.reshape((images * grid * grid, RGB * side * side))?;
         let embedded = self.embedding.forward(&patches)?.reshape((images, grid * grid, ()))?;
-        let states = embedded.pad_with_zeros(1, usize::from(self.class), 0)?;
+        let states = embedded.to_dtype(DType::F32)?;
+        let states = states.pad_with_zeros(1, usize::from(self.class), 0)?;
         let states = states.broadcast_add(&self.base)?.flatten_to(1)?;
         match &self.first_norm {
             Some(norm) => norm.forward(&states),

@@ -1,6 +1,6 @@
 //! The towers of a SigLIP model on one of candle's devices.
 
-use candle_core::{Result as TensorResult, Tensor};
+use candle_core::{DType, Result as TensorResult, Tensor};
 
 use super::pool::{FEED_FORWARD, FEED_FORWARD_NORM, LAST_NORM, OUTPUT, PRODUCTS, PRODUCTS_BIAS, probe_query};
 use super::{Padded, SiglipModel, TEXT, VISION};
@@ -98,7 +98,8 @@ impl DevicePool for DeviceProbePool {
         let products = heads_first(&products, [images, self.tokens, self.heads], 2)?;
         let query = self.query.repeat((images, 1, 1, 1))?;
         let pooled = attend(&query, &products.get(0)?, &products.get(1)?, None)?;
-        self.feed_forward.forward(&self.output.forward(&pooled)?)
+        let pooled = self.output.forward(&pooled)?.to_dtype(DType::F32)?;
+        self.feed_forward.forward(&pooled)
     }
 }
 
