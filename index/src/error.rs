@@ -155,7 +155,7 @@ impl IndexError {
 /// What helps against a failure that RocksDB describes so.
 fn remedy(detail: &str) -> &'static str {
     if detail.starts_with("Corruption") {
-        "it is damaged: export what can be read of it, and make a new library from the files"
+        "it is damaged: write what can be read of it with `clipdex export --salvage`, and make a new library from the files"
     } else {
         "check free space and permissions of the library directory"
     }
@@ -196,6 +196,6 @@ mod tests {
             IndexError::Database { action, detail }.to_string()
         };
         assert!(failed("IO error: No space left on device").contains("check free space"));
-        assert!(failed("Corruption: block checksum mismatch").contains("export what can be read"));
+        assert!(failed("Corruption: block checksum mismatch").contains("export --salvage"));
     }
 }

@@ -18,8 +18,8 @@ use crate::view::{Shape, SpaceView};
 /// An open library, for reading. Cheap to clone; clones share one opening, and all methods may be called from many
 /// threads at once.
 ///
-/// An index from [`Index::open`] sees the library as it was then, until [`Index::refresh`]. One from
-/// [`Writer::index`](crate::Writer::index) sees every commit of that writer at once.
+/// An index from [`Index::open`] sees the library as it was then. One from [`Writer::index`](crate::Writer::index) sees
+/// every commit of that writer at once.
 #[derive(Clone)]
 pub struct Index {
     inner: Arc<Inner>,
@@ -34,7 +34,7 @@ struct Inner {
     views: Mutex<HashMap<SpaceId, Arc<SpaceView>>>,
     warnings: Mutex<Vec<String>>,
     /// A writer's; let go of after the database is closed.
-    lock: Option<WriterLock>,
+    _lock: Option<WriterLock>,
 }
 
 impl Index {
@@ -45,7 +45,7 @@ impl Index {
     /// [`IndexError::NotFound`](crate::IndexError::NotFound) when the directory holds no library, [`IndexError::UnsupportedFormat`](crate::IndexError::UnsupportedFormat) when a newer
     /// program wrote it.
     pub fn open(dir: &Path) -> Result<Self> {
-        Ok(Self::new(Store::open_secondary(dir)?, dir, None))
+        Ok(Self::new(Store::open_read_only(dir)?, dir, None))
     }
 
     pub(crate) fn new(store: Store, dir: &Path, lock: Option<WriterLock>) -> Self {
@@ -57,34 +57,9 @@ impl Index {
                 gate,
                 views,
                 warnings,
-                lock,
+                _lock: lock,
             }),
         }
-    }
-
-    /// Sees what a writer has committed since the opening or the last refresh. Searches that run meanwhile see the
-    /// state before or after, never a mixture.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub fn refresh(&self) -> Result<()> {
-        if self.inner.lock.is_some() {
-            return Ok(());
-        }
-        let _gate = self.inner.gate.write().unwrap_or_else(PoisonError::into_inner);
-        self.inner.store.catch_up()?;
-        let mut views = lock(&self.inner.views);
-        let cached: Vec<(SpaceId, u64)> = views
-            .iter()
-            .map(|(id, view)| (*id, view.shape.counters.revision))
-            .collect();
-        for (id, revision) in cached {
-            let counters: Option<Counters> = self.inner.store.record(Cf::Meta, &keys::counters(id))?;
-            if counters.is_none_or(|counters| counters.revision != revision) {
-                views.remove(&id);
-            }
-        }
-        Ok(())
     }
 
     /// The library's directory.

@@ -119,6 +119,16 @@ impl LibraryWriter {
         Ok(self.writer.settle(&self.images, &SealOptions::default(), observer)?)
     }
 
+    /// As [`LibraryWriter::settle`], for the label banks too.
+    pub fn settle_all(&mut self, observer: &dyn SealObserver) -> Result<(), LibraryError> {
+        self.settle(observer)?;
+        let banks = self.writer.index().spaces()?.into_iter();
+        for bank in banks.filter(|space| space.id != self.images.id) {
+            self.writer.settle(&bank, &SealOptions::default(), observer)?;
+        }
+        Ok(())
+    }
+
     /// Writes the photographs' vectors to one segment, with a graph that the label banks train.
     pub fn compact(&mut self, observer: &dyn SealObserver) -> Result<SealSummary, LibraryError> {
         self.train()?;

@@ -16,14 +16,21 @@ const NAMES: [&str; 4] = ["cat.jpg", "coffee-cup.jpg", "dress-1.jpg", "dress-2.j
 fn sealed() -> Sandbox {
     let sandbox = Sandbox::with_samples(&NAMES);
     sandbox.index();
+    seal_all(&sandbox);
+    sandbox
+}
+
+/// Puts every space into a segment with a graph.
+fn seal_all(sandbox: &Sandbox) {
     let mut writer = LibraryWriter::open(&sandbox.library(), None, "starter").unwrap();
-    let images = writer.images().clone();
     let options = SealOptions {
         graph_min_items: 1,
         threads: None,
     };
-    writer.index_mut().seal(&images, &options).unwrap();
-    sandbox
+    let writer = writer.index_mut();
+    for space in writer.index().spaces().unwrap() {
+        writer.seal(&space, &options).unwrap();
+    }
 }
 
 fn segment(sandbox: &Sandbox) -> PathBuf {
@@ -31,13 +38,15 @@ fn segment(sandbox: &Sandbox) -> PathBuf {
     files.next().unwrap().unwrap().path()
 }
 
-/// Flips a bit in the middle of the segment.
+/// Flips a bit in the middle of every segment.
 fn damage(sandbox: &Sandbox) {
-    let path = segment(sandbox);
-    let mut bytes = fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(path, bytes).unwrap();
+    for file in fs::read_dir(sandbox.library().join("segments")).unwrap() {
+        let path = file.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(path, bytes).unwrap();
+    }
 }
 
 #[test]
@@ -85,6 +94,22 @@ fn verify_notices_damage_and_repairs_it() {
     assert!(repaired.contains("0 problems are left"), "{repaired}");
     assert_eq!(sandbox.ok(["verify"]), "the library agrees with itself\n");
     assert_eq!(sandbox.ok(["search", "a dress"]), before);
+}
+
+#[test]
+fn the_segment_of_a_label_bank_is_repaired_too() {
+    let sandbox = Sandbox::with_samples(&NAMES);
+    sandbox.index();
+    let list = sandbox.file("list.txt", "cat\ncup\ndress\n");
+    sandbox.ok(["label", "add", "things", list.to_str().unwrap()]);
+    seal_all(&sandbox);
+    let before = sandbox.ok(["classify", "--labels", "things", sample("cat.jpg").to_str().unwrap()]);
+    damage(&sandbox);
+    let report = sandbox.json(["doctor", "--json"]);
+    assert_eq!(report["problems"].as_array().unwrap().len(), 2, "{report}");
+    assert_eq!(report["repaired"]["problems_left"], 0, "{report}");
+    let after = sandbox.ok(["classify", "--labels", "things", sample("cat.jpg").to_str().unwrap()]);
+    assert_eq!(after, before);
 }
 
 #[test]

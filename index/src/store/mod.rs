@@ -34,7 +34,9 @@ mod options;
 mod salvage;
 mod scan;
 
-use std::path::Path;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -50,10 +52,10 @@ use codec::{FORMAT_VERSION, OLDEST_FORMAT, Record};
 
 /// The database's directory under the library.
 const DATABASE: &str = "db";
-/// The file that every RocksDB database has.
-const CURRENT: &str = "db/CURRENT";
+/// The file that every RocksDB database has, with the name of its manifest: the list of all other files.
+const CURRENT: &str = "CURRENT";
 /// How often a reader tries while the writer switches files under it, and how long it waits between.
-const ATTEMPTS: u32 = 12;
+const ATTEMPTS: u32 = 25;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The column families.
@@ -125,10 +127,11 @@ impl Store {
     /// Opens the database for writing, and creates it where it is missing. The caller holds the writer's lock.
     pub(crate) fn open_primary(dir: &Path) -> Result<Self> {
         let path = dir.join(DATABASE);
+        let exists = holds_database(&path)?;
         let mut options = options::database();
-        options.create_if_missing(true);
+        options.create_if_missing(!exists);
         let mut families = options::column_families();
-        if dir.join(CURRENT).exists() {
+        if exists {
             // A newer format may have column families of its own; open them too, so that its version can be read.
             for name in list_families(&path)? {
                 if !families.iter().any(|family| family.name() == name) {
@@ -147,21 +150,30 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens a reader's view of the database: a secondary instance, which takes no lock and writes nothing under `dir`.
-    pub(crate) fn open_secondary(dir: &Path) -> Result<Self> {
+    /// Opens the database as it is now, for reading; this takes no lock and writes nothing. Whatever the writer does
+    /// afterwards is not seen, for every file that is read is open by then.
+    ///
+    /// RocksDB has instances that follow a writer ("secondary"), but where a table file cannot be opened they show the
+    /// column family as it was before that file, or empty, and report nothing.
+    pub(crate) fn open_read_only(dir: &Path) -> Result<Self> {
         let not_found = || IndexError::NotFound {
             path: dir.to_owned(),
-            missing: CURRENT,
+            missing: DATABASE,
         };
-        if !dir.join(CURRENT).exists() {
+        let path = dir.join(DATABASE);
+        if !holds_database(&path)? {
             return Err(not_found());
         }
         retry(|| {
-            let path = dir.join(DATABASE);
-            let families = options::column_families();
-            // The second path is where a secondary instance logs, and this one does not.
-            let db = DB::open_cf_descriptors_as_secondary(&options::reader(), &path, &path, families)
+            let before = manifest(&path)?;
+            let (options, families) = (options::reader(), options::column_families());
+            let db = DB::open_cf_descriptors_read_only(&options, &path, families, false)
                 .map_err(|error| missing_family(&path).unwrap_or_else(|| database_error("open")(error)))?;
+            if manifest(&path)? != before {
+                // A log may have been deleted, its entries being in a table that the manifest did not name yet.
+                let detail = "its writer went on changing its files meanwhile".to_owned();
+                return Err(IndexError::Database { action: "open", detail });
+            }
             let store = Self { db, _copy: None };
             store.check_format()?.map(|_| store).ok_or_else(not_found)
         })
@@ -185,15 +197,6 @@ impl Store {
             }
         }
         Ok(None)
-    }
-
-    /// For a secondary instance: sees what the writer has committed since.
-    pub(crate) fn catch_up(&self) -> Result<()> {
-        retry(|| {
-            self.db
-                .try_catch_up_with_primary()
-                .map_err(database_error("catch up with the writer"))
-        })
     }
 
     pub(crate) fn get(&self, cf: Cf, key: &[u8]) -> Result<Option<Vec<u8>>> {
@@ -274,6 +277,38 @@ impl Store {
     }
 }
 
+/// Whether there is a database in the directory `path`.
+///
+/// # Errors
+/// [`IndexError::Corrupt`] where there are tables or logs of one, and not the file that names them: a new database in
+/// that place would delete them.
+fn holds_database(path: &Path) -> Result<bool> {
+    if path.join(CURRENT).try_exists().map_err(IndexError::io(path))? {
+        return Ok(true);
+    }
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        entries => entries.map_err(IndexError::io(path))?,
+    };
+    for entry in entries {
+        let name = PathBuf::from(entry.map_err(IndexError::io(path))?.file_name());
+        if name.extension().is_some_and(|kind| kind == "sst" || kind == "log") {
+            let detail = format_args!("its file {CURRENT} is missing, and {} is there", name.display());
+            return Err(IndexError::corrupt("database", detail));
+        }
+    }
+    Ok(false)
+}
+
+/// Which manifest is current, and how long it is: a writer that begins or gives up a file appends to it.
+fn manifest(path: &Path) -> Result<(PathBuf, u64)> {
+    let current = path.join(CURRENT);
+    let name = fs::read_to_string(&current).map_err(IndexError::io(&current))?;
+    let manifest = path.join(name.trim_end());
+    let length = fs::metadata(&manifest).map_err(IndexError::io(&manifest))?.len();
+    Ok((manifest, length))
+}
+
 fn list_families(path: &Path) -> Result<Vec<String>> {
     DB::list_cf(&Options::default(), path).map_err(database_error("open"))
 }
@@ -301,9 +336,12 @@ fn retry<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     let mut tried = 1;
     loop {
         match attempt() {
-            Err(IndexError::Database { .. } | IndexError::Corrupt { .. } | IndexError::NotFound { .. })
-                if tried < ATTEMPTS =>
-            {
+            Err(
+                IndexError::Database { .. }
+                | IndexError::Corrupt { .. }
+                | IndexError::Io { .. }
+                | IndexError::NotFound { .. },
+            ) if tried < ATTEMPTS => {
                 tried += 1;
                 thread::sleep(PAUSE);
             }

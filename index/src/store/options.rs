@@ -18,7 +18,7 @@ const MAX_WAL: u64 = 64 << 20;
 pub(super) fn database() -> Options {
     let mut options = Options::default();
     options.create_missing_column_families(true);
-    // A secondary instance must keep every file open, for the writer may delete it at any time.
+    // A reader must keep every file open, for the writer may delete it at any time.
     options.set_max_open_files(-1);
     options.set_db_write_buffer_size(WRITE_BUFFERS);
     options.set_max_total_wal_size(MAX_WAL);

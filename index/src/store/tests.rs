@@ -30,7 +30,7 @@ fn a_new_database_holds_its_format_alone() {
     assert_eq!(dump(&store), expected);
     drop(store);
     assert_eq!(dump(&Store::open_primary(dir.path()).unwrap()), expected);
-    assert_eq!(dump(&Store::open_secondary(dir.path()).unwrap()), expected);
+    assert_eq!(dump(&Store::open_read_only(dir.path()).unwrap()), expected);
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_newer_format_is_refused_by_writer_and_reader() {
     put(&store, Cf::Meta, keys::FORMAT, &codec::encode_format(7));
     store.db.create_cf("from_the_future", &Options::default()).unwrap();
     drop(store);
-    for opened in [Store::open_primary(dir.path()), Store::open_secondary(dir.path())] {
+    for opened in [Store::open_primary(dir.path()), Store::open_read_only(dir.path())] {
         assert!(matches!(
             opened,
             Err(IndexError::UnsupportedFormat { found: 7, supported: 2 })
@@ -57,7 +57,7 @@ fn data_without_a_format_is_damage() {
     changes.put(Cf::Roots, keys::root(crate::RootId(0)), vec![1, 0]);
     store.write(&changes).unwrap();
     drop(store);
-    for opened in [Store::open_primary(dir.path()), Store::open_secondary(dir.path())] {
+    for opened in [Store::open_primary(dir.path()), Store::open_read_only(dir.path())] {
         assert!(matches!(opened, Err(IndexError::Corrupt { what: "format", .. })));
     }
 }
@@ -66,14 +66,60 @@ fn data_without_a_format_is_damage() {
 fn no_library_is_reported_as_such() {
     let dir = tempfile::tempdir().unwrap();
     assert!(matches!(
-        Store::open_secondary(dir.path()),
+        Store::open_read_only(dir.path()),
         Err(IndexError::NotFound { .. })
     ));
     assert_eq!(
-        std::fs::read_dir(dir.path()).unwrap().count(),
+        fs::read_dir(dir.path()).unwrap().count(),
         0,
         "a reader creates nothing"
     );
+}
+
+#[test]
+fn a_database_without_the_file_that_names_the_others_is_not_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open_primary(dir.path()).unwrap();
+    put(&store, Cf::Files, b"a", b"kept");
+    store.flush().unwrap();
+    let before = dump(&store);
+    drop(store);
+    let (current, away) = (dir.path().join("db/CURRENT"), dir.path().join("CURRENT"));
+    fs::rename(&current, &away).unwrap();
+    for opened in [Store::open_primary(dir.path()), Store::open_read_only(dir.path())] {
+        let message = opened.err().unwrap().to_string();
+        assert!(message.contains("CURRENT is missing"), "{message}");
+    }
+    fs::rename(&away, &current).unwrap();
+    assert_eq!(dump(&Store::open_read_only(dir.path()).unwrap()), before);
+}
+
+#[test]
+fn a_table_that_is_missing_is_an_error_for_readers_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open_primary(dir.path()).unwrap();
+    put(&store, Cf::Files, b"a", b"kept");
+    store.flush().unwrap();
+    drop(store);
+    let tables = fs::read_dir(dir.path().join("db")).unwrap();
+    let tables: Vec<_> = tables
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "sst"))
+        .collect();
+    assert!(!tables.is_empty());
+    for table in tables {
+        let bytes = fs::read(&table).unwrap();
+        for damaged in [None, Some(&bytes[..0]), Some(&bytes[..bytes.len() / 2])] {
+            match damaged {
+                None => fs::remove_file(&table).unwrap(),
+                Some(damaged) => fs::write(&table, damaged).unwrap(),
+            }
+            let error = Store::open_read_only(dir.path()).err().unwrap();
+            assert!(matches!(error, IndexError::Database { .. }), "{error}");
+        }
+        fs::write(&table, bytes).unwrap();
+    }
+    Store::open_read_only(dir.path()).unwrap();
 }
 
 #[test]

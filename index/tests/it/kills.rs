@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clipdex_index::{FailureRecord, Index, Mode, SealOptions, SearchParams, SegmentPolicy, Space, Writer};
+use clipdex_index::{FailureRecord, Index, IndexError, Mode, SealOptions, SearchParams, SegmentPolicy, Space, Writer};
 
 use crate::support::{FINGERPRINT, Noise, assert_sound, oracle};
 
@@ -189,13 +189,15 @@ fn wait_for_a_commit(dir: &Path, child: &mut Child) -> Result<(), &'static str> 
 /// A reader beside the writer: it sees whole batches, and never fewer than before.
 fn read(library: &Path, stop: &AtomicBool) {
     let query = Noise(7).unit(DIM);
-    let (mut index, mut seen) = (None, 0);
+    let mut seen = 0;
     while !stop.load(Ordering::Relaxed) {
-        let Some(open) = index.take().or_else(|| Index::open(library).ok()) else {
-            thread::sleep(Duration::from_millis(1));
-            continue;
+        let open = match Index::open(library) {
+            Err(IndexError::NotFound { .. }) => {
+                thread::sleep(Duration::from_millis(1));
+                continue;
+            }
+            open => open.unwrap(),
         };
-        open.refresh().unwrap();
         if let Some(space) = open.space("images").unwrap() {
             let params = SearchParams {
                 k: 10,
@@ -208,7 +210,6 @@ fn read(library: &Path, stop: &AtomicBool) {
             assert!(batches(&open) >= seen, "a batch is gone");
             seen = batches(&open);
         }
-        index = Some(open);
     }
 }
 

@@ -42,7 +42,7 @@ fn the_new_space_takes_name_and_files_and_the_old_one_is_gone() {
     put(&mut writer, &new, &0usize.to_be_bytes(), &[1.0, 0.0, 0.0]);
     put(&mut writer, &new_bank, &0usize.to_be_bytes(), &[1.0, 0.0, 0.0]);
     writer.seal(&new, &SealOptions::default()).unwrap();
-    let reader = Index::open(dir.path()).unwrap();
+    let mut reader = Index::open(dir.path()).unwrap();
     assert_eq!(best(&reader, &images, &[1.0, 0.0]), 0usize.to_be_bytes());
     let pairs = [(images.id, new.id), (bank.id, new_bank.id)].map(|(old, new)| Replacement { old, new });
     writer.replace_spaces(&pairs).unwrap();
@@ -79,7 +79,7 @@ fn the_new_space_takes_name_and_files_and_the_old_one_is_gone() {
         images.id,
         "as it was opened"
     );
-    reader.refresh().unwrap();
+    reader = Index::open(dir.path()).unwrap();
     assert_eq!(reader.space("images").unwrap().unwrap().id, new.id);
     assert_sound(&reader);
 }

@@ -85,8 +85,7 @@ impl DoctorArgs {
         let library = global.open()?;
         let problems = check(&library, &mut report)?;
         let sound = problems.is_empty() || repair(global, &problems, &mut report)?;
-        library.index().refresh()?;
-        let recall = library.recall()?;
+        let recall = global.open()?.recall()?;
         report.recall = [recall.own, recall.training].into_iter().flatten().reduce(f32::min);
         if sound && report.recall.is_some_and(|recall| recall < LEAST_RECALL) {
             let interrupt = Interrupt::install()?;
@@ -117,7 +116,7 @@ fn repair(global: &Global, problems: &[Problem], report: &mut Report) -> Result<
     let RepairSummary {
         items_lost, files_lost, ..
     } = writer.index_mut().repair(problems)?;
-    writer.settle(&())?;
+    writer.settle_all(&())?;
     let left = verify(writer.library())?;
     report.repaired = Some(Repaired {
         photos_lost: items_lost,
