@@ -286,8 +286,10 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.job = None;
-        // Readers open faster without a log to replay. Nothing is lost if it fails: the log holds every commit.
-        let _ = self.index.store().flush();
+        // Readers open faster without a log to replay and with few tables. Nothing is lost if it fails: the log holds
+        // every commit.
+        let store = self.index.store();
+        let _ = store.flush().and_then(|()| store.merge_small_tables());
     }
 }
 

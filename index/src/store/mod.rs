@@ -40,7 +40,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rocksdb::{DB, Options, PrefixRange, ReadOptions, WriteBatch};
+use rocksdb::{BottommostLevelCompaction, CompactOptions, DB, Options, PrefixRange, ReadOptions, WriteBatch};
 use tempfile::TempDir;
 
 pub(crate) use changes::{Changes, View};
@@ -268,6 +268,26 @@ impl Store {
         self.db
             .flush_cfs_opt(&families, &rocksdb::FlushOptions::default())
             .map_err(database_error("flush"))
+    }
+
+    /// Merges the tables of column families that have several small ones. Each costs a reader some 0.15 ms of its opening;
+    /// RocksDB itself leaves those alone whose keys ascend from one to the next, as they do here.
+    pub(crate) fn merge_small_tables(&self) -> Result<()> {
+        const SEVERAL: usize = 3;
+        const SMALL: usize = 32 << 20;
+        let files = self.db.live_files().map_err(database_error("list its files"))?;
+        let mut options = CompactOptions::default();
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        for cf in Cf::ALL {
+            let of_family = files.iter().filter(|file| file.column_family_name == cf.name());
+            let (tables, size) = of_family.fold((0, 0), |(tables, size), file| (tables + 1, size + file.size));
+            if tables >= SEVERAL && size <= SMALL {
+                let everything = None::<&[u8]>;
+                self.db
+                    .compact_range_cf_opt(self.family(cf)?, everything, everything, &options);
+            }
+        }
+        Ok(())
     }
 
     fn family(&self, cf: Cf) -> Result<&rocksdb::ColumnFamily> {

@@ -76,8 +76,6 @@ fn records(blocks: &BlockBasedOptions) -> Options {
     let mut options = Options::default();
     options.set_compression_type(DBCompressionType::Lz4);
     options.set_write_buffer_size(8 * MIB);
-    // Every table costs a reader about 0.15 ms of its opening, and merging small ones costs the writer little.
-    options.set_level_zero_file_num_compaction_trigger(2);
     options.set_block_based_table_factory(blocks);
     options
 }

@@ -69,11 +69,7 @@ fn no_library_is_reported_as_such() {
         Store::open_read_only(dir.path()),
         Err(IndexError::NotFound { .. })
     ));
-    assert_eq!(
-        fs::read_dir(dir.path()).unwrap().count(),
-        0,
-        "a reader creates nothing"
-    );
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "a reader creates nothing");
 }
 
 #[test]
@@ -120,6 +116,23 @@ fn a_table_that_is_missing_is_an_error_for_readers_too() {
         fs::write(&table, bytes).unwrap();
     }
     Store::open_read_only(dir.path()).unwrap();
+}
+
+#[test]
+fn small_tables_are_merged_once_there_are_several() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open_primary(dir.path()).unwrap();
+    let tables = || {
+        let files = store.db.live_files().unwrap();
+        files.iter().filter(|file| file.column_family_name == "items").count()
+    };
+    for (key, expected) in [(b"a", 1), (b"b", 2), (b"c", 1)] {
+        put(&store, Cf::Items, key, b"value");
+        store.flush().unwrap();
+        store.merge_small_tables().unwrap();
+        assert_eq!(tables(), expected);
+    }
+    assert_eq!(dump(&store).len(), 3);
 }
 
 #[test]
