@@ -155,7 +155,8 @@ impl IndexError {
 /// What helps against a failure that RocksDB describes so.
 fn remedy(detail: &str) -> &'static str {
     if detail.starts_with("Corruption") {
-        "it is damaged: write what can be read of it with `clipdex export --salvage`, and make a new library from the files"
+        "it is damaged: try `clipdex verify --repair`, or write what can be read of it with `clipdex export --salvage` and \
+         make a new library from the files"
     } else {
         "check free space and permissions of the library directory"
     }

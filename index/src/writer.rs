@@ -39,11 +39,23 @@ impl Writer {
     /// [`IndexError::Locked`] when another writer has it open, [`IndexError::UnsupportedFormat`] when a newer program
     /// wrote it, [`IndexError::Corrupt`] when it is damaged.
     pub fn open(dir: &Path) -> Result<Self> {
+        Self::with_store(dir, Store::open_primary)
+    }
+
+    /// Opens a library whose log is damaged, which [`Writer::open`] refuses. What was committed before the damage is
+    /// kept, what came after it is given up. At most the commits since the last writer that ended orderly are in a log.
+    ///
+    /// # Errors
+    /// As of [`Writer::open`].
+    pub fn open_giving_up_log(dir: &Path) -> Result<Self> {
+        Self::with_store(dir, Store::open_giving_up_log)
+    }
+
+    fn with_store(dir: &Path, open: impl FnOnce(&Path) -> Result<Store>) -> Result<Self> {
         fs::create_dir_all(dir).map_err(IndexError::io(dir))?;
         let lock = WriterLock::acquire(dir)?;
-        let store = Store::open_primary(dir)?;
         let writer = Self {
-            index: Index::new(store, dir, Some(lock)),
+            index: Index::new(open(dir)?, dir, Some(lock)),
             policy: SegmentPolicy::default(),
             job: None,
             training: HashMap::new(),

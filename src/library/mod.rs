@@ -11,7 +11,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
-use clipdex_index::{Index, IndexError, ItemId, Recall, RootId, SearchParams, Space, SpaceId};
+use clipdex_index::{Index, IndexError, ItemId, Recall, RootId, SearchParams, Space, SpaceId, Writer};
 
 pub use change::{ModelChange, PendingChange, Successor};
 pub use error::LibraryError;
@@ -54,6 +54,21 @@ impl Library {
             opened => opened?,
         };
         Ok(Self { dir, index })
+    }
+
+    /// As [`Library::open`]. Where the log of the last commits is damaged, gives up what was committed behind the damage;
+    /// whether it did.
+    ///
+    /// # Errors
+    /// As of [`Library::open`], and where another writer has the library open.
+    pub fn open_mended(dir: &Path) -> Result<(Self, bool), LibraryError> {
+        match Self::open(dir) {
+            Err(LibraryError::Index(IndexError::Database { .. })) => {
+                drop(Writer::open_giving_up_log(dir)?);
+                Ok((Self::open(dir)?, true))
+            }
+            opened => Ok((opened?, false)),
+        }
     }
 
     /// Where the library lies, absolute.

@@ -40,7 +40,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rocksdb::{BottommostLevelCompaction, CompactOptions, DB, Options, PrefixRange, ReadOptions, WriteBatch};
+use rocksdb::{
+    BottommostLevelCompaction, CompactOptions, DB, DBRecoveryMode, Options, PrefixRange, ReadOptions, WriteBatch,
+};
 use tempfile::TempDir;
 
 pub(crate) use changes::{Changes, View};
@@ -126,9 +128,19 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the database for writing, and creates it where it is missing. The caller holds the writer's lock.
     pub(crate) fn open_primary(dir: &Path) -> Result<Self> {
+        Self::open_for_writing(dir, options::database())
+    }
+
+    /// As [`Store::open_primary`], but gives up what the log has behind a damaged place.
+    pub(crate) fn open_giving_up_log(dir: &Path) -> Result<Self> {
+        let mut options = options::database();
+        options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+        Self::open_for_writing(dir, options)
+    }
+
+    fn open_for_writing(dir: &Path, mut options: Options) -> Result<Self> {
         let path = dir.join(DATABASE);
         let exists = holds_database(&path)?;
-        let mut options = options::database();
         options.create_if_missing(!exists);
         let mut families = options::column_families();
         if exists {

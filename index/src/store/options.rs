@@ -1,7 +1,8 @@
 //! RocksDB options, sized for about a million items of 512 dimensions.
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, InfoLogger, LogLevel, Options, WriteOptions,
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, InfoLogger, LogLevel, Options,
+    WriteOptions,
 };
 
 use super::Cf;
@@ -22,6 +23,9 @@ pub(super) fn database() -> Options {
     options.set_max_open_files(-1);
     options.set_db_write_buffer_size(WRITE_BUFFERS);
     options.set_max_total_wal_size(MAX_WAL);
+    // The end of the log may be missing after a crash, for it was not synced yet. Other damage loses what was committed,
+    // and is an error.
+    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
     // There are few files, and by default sixteen threads would start for each column family.
     options.set_max_file_opening_threads(1);
     options.set_max_background_jobs(2);

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use rocksdb::{DB, DBRawIteratorWithThreadMode, Options, PrefixRange, ReadOptions};
+use rocksdb::{DB, DBRawIteratorWithThreadMode, DBRecoveryMode, Options, PrefixRange, ReadOptions};
 
 use super::{Cf, DATABASE, Store, database_error, list_families, options};
 use crate::error::{IndexError, Result};
@@ -97,6 +97,7 @@ fn open(path: &Path) -> Result<DB, rocksdb::Error> {
     let mut database = options::database();
     // A file that cannot be read is to be an error where it is read.
     database.set_paranoid_checks(false);
+    database.set_wal_recovery_mode(DBRecoveryMode::SkipAnyCorruptedRecord);
     let present = list_families(path).unwrap_or_default();
     let mut families = options::column_families();
     families.retain(|family| present.iter().any(|name| name == family.name()));

@@ -148,3 +148,65 @@ fn files_that_no_record_names_are_removed_when_a_writer_opens() {
     assert_eq!(oracle(&index, space, &clustered(1, 1, DIM, 10)[0]).len(), COUNT);
     assert_sound(&index);
 }
+
+/// What a crash leaves of a library with commits in the log: its files, copied while the writer is open.
+fn crashed(batches: usize) -> tempfile::TempDir {
+    let (dir, mut writer, space) = library(8);
+    for (round, vectors) in clustered(9, 10 * batches, 8, 3).chunks(10).enumerate() {
+        let mut batch = writer.batch();
+        for (number, vector) in vectors.iter().enumerate() {
+            batch.upsert(&space, &[round as u8, number as u8], vector, b"").unwrap();
+        }
+        batch.commit().unwrap();
+    }
+    let copy = tempfile::tempdir().unwrap();
+    fs::create_dir(copy.path().join("db")).unwrap();
+    for entry in fs::read_dir(dir.path().join("db")).unwrap() {
+        let from = entry.unwrap().path();
+        fs::copy(&from, copy.path().join("db").join(from.file_name().unwrap())).unwrap();
+    }
+    copy
+}
+
+/// Changes the longest log of a library.
+fn change_log(library: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let files = fs::read_dir(library.join("db"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let logs = files.filter(|path| path.extension().is_some_and(|kind| kind == "log"));
+    let log = logs.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+    let mut bytes = fs::read(&log).unwrap();
+    change(&mut bytes);
+    fs::write(log, bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_log_is_an_error_until_what_is_behind_the_damage_is_given_up() {
+    let dir = crashed(6);
+    change_log(dir.path(), |bytes| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+    });
+    for error in [Index::open(dir.path()).err(), Writer::open(dir.path()).err()] {
+        let message = error.unwrap().to_string();
+        assert!(
+            message.contains("Corruption") && message.contains("verify --repair"),
+            "{message}"
+        );
+    }
+    drop(Writer::open_giving_up_log(dir.path()).unwrap());
+    let index = Index::open(dir.path()).unwrap();
+    let left = index.count(index.space("images").unwrap().unwrap().id).unwrap();
+    assert!(left > 0 && left < 60 && left % 10 == 0, "{left}");
+    assert_sound(&index);
+}
+
+#[test]
+fn a_log_whose_end_is_missing_is_read_as_far_as_it_goes() {
+    let dir = crashed(6);
+    change_log(dir.path(), |bytes| bytes.truncate(bytes.len() - 7));
+    let index = Index::open(dir.path()).unwrap();
+    assert_eq!(index.count(index.space("images").unwrap().unwrap().id).unwrap(), 50);
+    drop(Writer::open(dir.path()).unwrap());
+    assert_sound(&Index::open(dir.path()).unwrap());
+}

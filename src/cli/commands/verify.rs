@@ -72,7 +72,13 @@ struct Repaired {
 impl VerifyArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         let mut report = Report::default();
-        let problems = check(&global.open()?, &mut report)?;
+        let library = if self.repair {
+            open_mended(global)?
+        } else {
+            global.open()?
+        };
+        let problems = check(&library, &mut report)?;
+        drop(library);
         let sound = problems.is_empty() || self.repair && repair(global, &problems, &mut report)?;
         report.write(self.json, out)?;
         Ok(if sound { Outcome::Done } else { Outcome::Failed })
@@ -82,7 +88,7 @@ impl VerifyArgs {
 impl DoctorArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         let mut report = Report::default();
-        let library = global.open()?;
+        let library = open_mended(global)?;
         let problems = check(&library, &mut report)?;
         let sound = problems.is_empty() || repair(global, &problems, &mut report)?;
         let recall = global.open()?.recall()?;
@@ -95,6 +101,18 @@ impl DoctorArgs {
         report.write(self.json, out)?;
         Ok(if sound { Outcome::Done } else { Outcome::Failed })
     }
+}
+
+/// The library, without what was committed behind a damaged place of its log.
+fn open_mended(global: &Global) -> Result<Library> {
+    let (library, mended) = Library::open_mended(&global.library_dir()?)?;
+    if mended {
+        global.remark(
+            "the log of the last commits was damaged: what came behind the damage is lost; `clipdex index` reads those \
+             files again",
+        );
+    }
+    Ok(library)
 }
 
 fn check(library: &Library, report: &mut Report) -> Result<Vec<Problem>> {
