@@ -17,6 +17,9 @@ pub enum IngestError {
         /// What the system said.
         source: io::Error,
     },
+    /// A directory of the library is not there, and nothing of it is in the library.
+    #[error("'{}' is not there any more; if it is really gone, run again with --prune, which forgets it", .0.display())]
+    Gone(PathBuf),
     /// The path is a file.
     #[error("cannot index '{}': it is not a directory; name the directory that holds the photographs", .0.display())]
     NotADirectory(PathBuf),

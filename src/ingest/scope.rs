@@ -46,6 +46,7 @@ impl Scope {
                     Some((root, root_dir)) => {
                         let inside = lost.strip_prefix(&root_dir).unwrap_or(&lost);
                         return Err(match known_below(writer.library(), root, inside)? {
+                            0 if lost == root_dir => IngestError::Gone(lost),
                             0 => open_error(error),
                             known => IngestError::Emptied { path: lost, known },
                         });

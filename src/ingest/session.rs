@@ -148,8 +148,11 @@ impl<'a> Ingest<'a> {
                 None => removed += 1,
             }
         }
-        if let Some(dir) = self.dirs.get_mut(number) {
-            dir.summary.removed = removed;
+        if let Some(Updated { scope, summary, .. }) = self.dirs.get_mut(number) {
+            summary.removed = removed;
+            if !scope.present && scope.dir == scope.root_dir {
+                self.writer.index_mut().remove_root(scope.root)?;
+            }
         }
         Ok(())
     }

@@ -237,6 +237,25 @@ fn a_root_that_is_missing_says_what_to_do() {
     assert_eq!(counts(&moved), [("copied", 3)]);
     sandbox.ok(["index", "photos", "--prune"]);
     assert_eq!(sandbox.json(["status", "--json"])["photos"], 3);
+    sandbox.ok(["index"]);
+}
+
+#[test]
+fn a_root_without_photographs_that_is_missing_can_be_forgotten() {
+    let sandbox = Sandbox::with_samples(&NAMES);
+    sandbox.index();
+    fs::create_dir(sandbox.photos().with_file_name("empty")).unwrap();
+    sandbox.ok(["index", "empty"]);
+    fs::remove_dir(sandbox.photos().with_file_name("empty")).unwrap();
+    let refused = sandbox.run(["index"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("empty'") && refused.stderr.contains("--prune"),
+        "{}",
+        refused.stderr
+    );
+    sandbox.ok(["index", "--prune"]);
+    sandbox.ok(["index"]);
 }
 
 #[test]
