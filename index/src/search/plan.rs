@@ -56,8 +56,8 @@ pub enum PlanReason {
     NoGraph,
     /// So few vectors that a scan is as quick.
     FewVectors,
-    /// So many results are asked for that a scan is as quick.
-    ManyResults,
+    /// So many results or so great a recall are asked for that a scan is as quick.
+    LongWalk,
     /// The filter admits so few vectors that a scan is quicker.
     NarrowFilter,
     /// The graph does not reach the recall that was asked for.
@@ -102,7 +102,7 @@ impl fmt::Display for PlanReason {
             Self::SegmentUnusable => "the segment cannot be used",
             Self::NoGraph => "the segment has no graph",
             Self::FewVectors => "few vectors: a scan is as quick and loses nothing",
-            Self::ManyResults => "many results are asked for",
+            Self::LongWalk => "a walk would take as long",
             Self::NarrowFilter => "the filter admits few vectors",
             Self::LowRecall => "the graph does not reach the recall that is asked for",
             Self::ManyVectors => "many vectors",
@@ -180,7 +180,7 @@ fn weigh(sealed: &Sealed, params: &SearchParams<'_>, mode: Mode, ef: usize) -> (
     } else if live < GRAPH_MIN_ROWS as u64 {
         (Method::Exact, PlanReason::FewVectors)
     } else if walk > live {
-        (Method::Exact, PlanReason::ManyResults)
+        (Method::Exact, PlanReason::LongWalk)
     } else {
         (Method::Graph, PlanReason::ManyVectors)
     }
