@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::bert as bert_tower;
 use super::*;
 use crate::encoder::cache::Cache;
-use crate::encoder::packed::PackedStore;
+use crate::encoder::packed::{PackedStore, Stamp};
 use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, ImageEncoder, Pixels, TextEncoder};
 use crate::rgb::RgbImage;
@@ -207,7 +207,12 @@ fn hidden_states_are_those_of_candles_bert() {
 
 fn bert_of(config: &config::TextConfig) -> bert_tower::Bert {
     let weights = Weights::parse(NAME, [("text.safetensors", TEXT_WEIGHTS)]).unwrap();
-    let packed = PackedStore::open(&Cache::default(), &FINGERPRINT, "text", Compute::default());
+    let packed = PackedStore::open(
+        &Cache::default(),
+        (&FINGERPRINT, "text"),
+        Stamp::of_content(&FINGERPRINT),
+        Compute::default(),
+    );
     bert_tower::Bert::load(&weights, config, Compute::default(), &packed).unwrap()
 }
 
