@@ -54,7 +54,6 @@ impl StarterTextEncoder {
     fn embed_batch(&self, sequences: &[Vec<u32>]) -> Result<Vec<f32>, EncoderError> {
         let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
         let states = self.bert.forward(&sequences.concat(), &lengths)?;
-        let states = states.ok_or_else(|| tokenizer_error("a token id is outside the model's vocabulary".into()))?;
         let dim = self.identity.dim;
         let mut rows = states.chunks_exact(dim);
         let mut embeddings = Vec::with_capacity(sequences.len() * dim);

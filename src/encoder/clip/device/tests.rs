@@ -115,9 +115,17 @@ fn what_does_not_fit_is_refused() {
     }
     assert!(images.embed(&[]).unwrap().is_empty());
     let texts = model.load_text_on(&accelerator).unwrap();
-    for sequence in [vec![u32::MAX], vec![1; 1000]] {
-        let message = texts.embed_tokens(&[sequence]).unwrap_err().to_string();
-        assert!(message.contains("vocabulary"), "{message}");
+    let by_kernels = model.load_text(Compute::default()).unwrap();
+    for (sequence, words) in [
+        (vec![], ["0 tokens", "1 to 77"]),
+        (vec![1; 78], ["78 tokens", "1 to 77"]),
+        (vec![1, u32::MAX], ["vocabulary", "600 tokens"]),
+    ] {
+        let sequences = [vec![1, 2], sequence];
+        for texts in [&texts as &dyn TextEncoder, &by_kernels] {
+            let message = texts.embed_tokens(&sequences).unwrap_err().to_string();
+            assert!(words.iter().all(|word| message.contains(word)), "{message}");
+        }
     }
 }
 
