@@ -79,6 +79,12 @@ pub enum EncoderError {
         /// Side that was given.
         got: usize,
     },
+    /// A vector is zero or not finite, and so points nowhere.
+    #[error(
+        "model '{0}' makes vectors that are zero or not finite: its weights are damaged; fetch its files again, or take \
+         another model (--model)"
+    )]
+    NoVector(String),
     /// Resizing failed.
     #[error("resizing a {width} x {height} image: {message}")]
     Resize {

@@ -246,3 +246,27 @@ fn an_image_of_another_size_is_refused() {
     assert!(matches!(error, EncoderError::InputSize { expected: 64, got: 32 }));
     assert!(encoder.embed(&[]).unwrap().is_empty());
 }
+
+#[test]
+fn a_model_without_usable_vectors_is_named() {
+    for (name, value) in [("visual_projection.weight", f32::NAN), ("text_projection.weight", 0.0)] {
+        let dir = ModelDir::copy("clip-gelu");
+        dir.edit_weights(|tensors| {
+            let stored = tensors.get_mut(name).unwrap();
+            *stored = Stored::new(&stored.shape, &vec![value; stored.values().len()]);
+        });
+        let model = ClipModel::open(dir.checkpoint()).unwrap();
+        let reference = Reference::read("clip-gelu");
+        let images = model.image_encoder(Compute::default()).unwrap();
+        let images = images.embed(&reference.pixels.iter().collect::<Vec<_>>());
+        let texts = model.load_text(Compute::default()).unwrap().embed(&["a cat"]);
+        let errors: Vec<String> = [images, texts]
+            .into_iter()
+            .filter_map(|result| Some(result.err()?.to_string()))
+            .collect();
+        let [message] = errors.as_slice() else {
+            panic!("{errors:?}")
+        };
+        assert!(message.contains(dir.name()) && message.contains("damaged"), "{message}");
+    }
+}

@@ -79,6 +79,6 @@ impl ImageEncoder for StarterImageEncoder {
             let features = Tensor::from_vec(features.concat(), (batch.len(), ()), &Device::Cpu)?;
             values = self.bridge.forward(&features)?.flatten_all()?.to_vec1::<f32>()?;
         }
-        Ok(Embeddings::normalized(self.identity.dim, values))
+        Embeddings::normalized(&self.identity, values)
     }
 }

@@ -116,6 +116,6 @@ impl<S: Sequences, T: TokenTower> TextEncoder for TowerTextEncoder<S, T> {
 
     fn embed_tokens(&self, sequences: &[Vec<u32>]) -> Result<Embeddings, EncoderError> {
         let vectors = self.tower.vectors(sequences)?;
-        Ok(Embeddings::normalized(self.identity.dim, vectors))
+        Embeddings::normalized(&self.identity, vectors)
     }
 }
