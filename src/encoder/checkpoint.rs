@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "memory mapping")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::cache::Cache;
-use super::packed::PackedStore;
+use super::packed::{PackedStore, Stamp};
 use super::towers::{Compute, Parts};
 use super::weights::Weights;
 use super::{EncoderError, Fingerprint};
@@ -103,12 +103,12 @@ impl Checkpoint {
     /// Those of `load`, and [`EncoderError::ModelFile`] or [`EncoderError::Weights`], which name the file.
     pub(super) fn load_side<T>(
         &self,
-        (fingerprint, side): (&Fingerprint, &str),
+        side: (&Fingerprint, &str),
         compute: Compute,
         load: impl FnOnce(&Parts<'_>) -> Result<T, EncoderError>,
     ) -> Result<T, EncoderError> {
-        let weights = self.weights()?;
-        let packed = PackedStore::open(&self.cache, fingerprint, side, compute);
+        let (weights, stamp) = self.stamped_weights()?;
+        let packed = PackedStore::open(&self.cache, side, stamp, compute);
         let loaded = load(&Parts {
             weights: &weights,
             compute,
@@ -176,12 +176,17 @@ impl Checkpoint {
     /// # Errors
     /// [`EncoderError::ModelFile`] or [`EncoderError::Weights`], which name the file.
     pub(super) fn weights(&self) -> Result<Weights, EncoderError> {
-        let maps: Vec<_> = self
-            .weight_files()?
-            .into_iter()
-            .map(|file| Ok((file.clone(), self.map(&file)?)))
-            .collect::<Result<_, EncoderError>>()?;
-        Weights::parse(&self.name, maps)
+        Ok(self.stamped_weights()?.0)
+    }
+
+    fn stamped_weights(&self) -> Result<(Weights, Stamp), EncoderError> {
+        let (mut maps, mut metadata) = (Vec::new(), Vec::new());
+        for file in self.weight_files()? {
+            let (map, of_file) = self.map(&file)?;
+            maps.push((file, map));
+            metadata.push(of_file);
+        }
+        Ok((Weights::parse(&self.name, maps)?, Stamp::of_files(&metadata)))
     }
 
     /// BLAKE3 over the settings files that exist, each as its name and content, and over the weights files, each as its
@@ -199,7 +204,7 @@ impl Checkpoint {
             add(&self.read(file)?);
         }
         for file in self.weight_files()? {
-            let map = self.map(&file)?;
+            let (map, _) = self.map(&file)?;
             // Reading ahead would read most of the file. A system that cannot be told is slower and not wrong.
             #[cfg(unix)]
             let _ = map.advise(memmap2::Advice::Random);
@@ -244,13 +249,16 @@ impl Checkpoint {
         ))
     }
 
-    fn map(&self, file: &str) -> Result<Mmap, EncoderError> {
+    /// The content of a file, and what the system knows of that very file, whatever takes its name meanwhile.
+    fn map(&self, file: &str) -> Result<(Mmap, Metadata), EncoderError> {
         let failed = |error: std::io::Error| self.error(file, describe(&error));
         let opened = File::open(self.dir.join(file)).map_err(failed)?;
+        let metadata = opened.metadata().map_err(failed)?;
         // SAFETY: the map is only read, and every value of its bytes is valid. It must not change meanwhile: this program
         // writes a model's files under another name until they are complete, and whoever replaces them by renaming leaves
         // the mapped ones as they were.
-        unsafe { Mmap::map(&opened) }.map_err(failed)
+        let map = unsafe { Mmap::map(&opened) }.map_err(failed)?;
+        Ok((map, metadata))
     }
 }
 

@@ -1,3 +1,5 @@
+use super::{EncoderError, Identity};
+
 /// Unit vectors of one dimension, one after another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embeddings {
@@ -17,10 +19,18 @@ impl Embeddings {
         Self { dim, data }
     }
 
-    /// Scales each of the rows of `dim` values that an encoder made to unit length.
-    pub(super) fn normalized(dim: usize, mut data: Vec<f32>) -> Self {
-        data.chunks_exact_mut(dim).for_each(normalize);
-        Self::from_rows(dim, data)
+    /// Scales each of the rows of values that the model's encoder made to unit length.
+    ///
+    /// # Errors
+    /// [`EncoderError::NoVector`] where a row has no direction.
+    pub(super) fn normalized(identity: &Identity, mut data: Vec<f32>) -> Result<Self, EncoderError> {
+        for row in data.chunks_exact_mut(identity.dim) {
+            let norm = normalize(row);
+            if !norm.is_finite() || norm == 0.0 {
+                return Err(EncoderError::NoVector(identity.name.clone()));
+            }
+        }
+        Ok(Self::from_rows(identity.dim, data))
     }
 
     /// Length of each vector.
@@ -49,10 +59,11 @@ impl Embeddings {
     }
 }
 
-/// Scales `vector` to unit length; a zero vector stays zero.
-pub(super) fn normalize(vector: &mut [f32]) {
+/// Scales `vector` to unit length, and gives the length that it had; a zero vector stays zero.
+pub(super) fn normalize(vector: &mut [f32]) -> f32 {
     let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     // The bound is PyTorch's.
     let factor = 1.0 / norm.max(1e-12);
     vector.iter_mut().for_each(|value| *value *= factor);
+    norm
 }

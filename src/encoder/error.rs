@@ -48,6 +48,29 @@ pub enum EncoderError {
         /// What is wrong with them.
         message: String,
     },
+    /// A sequence of tokens is empty, or longer than the model reads.
+    #[error("a sequence of {got} tokens was given to model '{model}', which reads 1 to {longest}")]
+    SequenceLength {
+        /// Model name.
+        model: String,
+        /// Tokens of the sequence.
+        got: usize,
+        /// The most tokens that the model has positions for.
+        longest: usize,
+    },
+    /// A token is none of the model's.
+    #[error(
+        "token {token} is outside the vocabulary of model '{model}', which has {vocabulary} tokens; the tokens, or the \
+         model's tokenizer.json, are another model's"
+    )]
+    Token {
+        /// Model name.
+        model: String,
+        /// The token's id.
+        token: u32,
+        /// Number of tokens that there are.
+        vocabulary: usize,
+    },
     /// An image has another size than the encoder reads.
     #[error("an image of {got} pixels a side was given to an encoder that reads {expected}")]
     InputSize {
@@ -56,6 +79,12 @@ pub enum EncoderError {
         /// Side that was given.
         got: usize,
     },
+    /// A vector is zero or not finite, and so points nowhere.
+    #[error(
+        "model '{0}' makes vectors that are zero or not finite: its weights are damaged; fetch its files again, or take \
+         another model (--model)"
+    )]
+    NoVector(String),
     /// Resizing failed.
     #[error("resizing a {width} x {height} image: {message}")]
     Resize {

@@ -82,6 +82,10 @@ pub trait TextEncoder: Send + Sync {
     fn tokenize(&self, text: &str) -> Result<Vec<u32>, EncoderError>;
 
     /// Embeds what [`TextEncoder::tokenize`] makes of strings.
+    ///
+    /// # Errors
+    /// [`EncoderError::SequenceLength`] where a sequence is empty or longer than the model reads; [`EncoderError::Token`]
+    /// where it holds what is no token of the model's.
     fn embed_tokens(&self, sequences: &[Vec<u32>]) -> Result<Embeddings, EncoderError>;
 }
 

@@ -2,16 +2,19 @@
 //!
 //! | bytes | what |
 //! | --- | --- |
-//! | 64 | header: magic, version, CRC-32 of the table, start and length of the table; little-endian, filled up with zeros |
+//! | 64 | header: magic, version, CRC-32 of the table, start and length of the table, little-endian; the stamp of the weights |
 //! | … | the matrices' bytes, each at a multiple of 64 |
 //! | … | the table: for each matrix its key, size, layout, place and CRC-32, in postcard's form |
 //!
-//! The file's name says which model, side, precision and instructions it is for. What cannot be read is packed anew.
+//! The file's name says which model, side, precision and instructions it is for, and the stamp, which weights it was made
+//! of. What cannot be read, or was made of others, is packed anew.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
 
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
@@ -22,10 +25,37 @@ use super::towers::Compute;
 use super::{EncoderError, Fingerprint};
 
 const MAGIC: [u8; 8] = *b"clipdexW";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = 64;
 /// Kernels read whole cache lines.
 const ALIGNMENT: u64 = 64;
+
+/// What a file of packed matrices was made of. The fingerprint alone does not say: it covers samples of the weights, and two
+/// trainings that leave those as they are share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp([u8; 32]);
+
+impl Stamp {
+    /// Of weights all of which the fingerprint covers.
+    pub(super) fn of_content(fingerprint: &Fingerprint) -> Self {
+        Self(fingerprint.0)
+    }
+
+    /// Of the opened weights files: their lengths, and when they were last written.
+    pub(super) fn of_files(files: &[Metadata]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for file in files {
+            // A system that does not know the time leaves the length.
+            let written = file
+                .modified()
+                .ok()
+                .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            hasher.update(&file.len().to_le_bytes());
+            hasher.update(&written.unwrap_or_default().as_nanos().to_le_bytes());
+        }
+        Self(*hasher.finalize().as_bytes())
+    }
+}
 
 /// Where a tower's matrices come from, and where they go.
 pub(super) struct PackedStore {
@@ -50,6 +80,7 @@ struct PackedFile {
 
 struct PackedWriter {
     file: NewFile,
+    stamp: Stamp,
     table: BTreeMap<String, Entry>,
 }
 
@@ -64,16 +95,22 @@ struct Entry {
 }
 
 impl PackedStore {
-    /// The file of a `side` of the model with this fingerprint, packed for `compute`: read where it is there, else written.
-    pub(super) fn open(cache: &Cache, fingerprint: &Fingerprint, side: &str, compute: Compute) -> Self {
+    /// The file of a `side` of the model with this fingerprint, whose weights are of `stamp`, packed for `compute`: read
+    /// where it is there, else written.
+    pub(super) fn open(
+        cache: &Cache,
+        (fingerprint, side): (&Fingerprint, &str),
+        stamp: Stamp,
+        compute: Compute,
+    ) -> Self {
         let layout = compute.kernels.layout(compute.precision).tag();
-        Self::open_file(cache, format!("packed/{fingerprint}-{side}-{layout:016x}.bin"))
+        Self::open_file(cache, format!("packed/{fingerprint}-{side}-{layout:016x}.bin"), stamp)
     }
 
-    fn open_file(cache: &Cache, name: String) -> Self {
-        let mode = match PackedFile::open(cache, &name) {
+    fn open_file(cache: &Cache, name: String, stamp: Stamp) -> Self {
+        let mode = match PackedFile::open(cache, &name, stamp) {
             Some(file) => Mode::Read(file),
-            None => match PackedWriter::create(cache, &name) {
+            None => match PackedWriter::create(cache, &name, stamp) {
                 Ok(Some(writer)) => Mode::Write(Mutex::new(Some(writer))),
                 // A cache that cannot be written costs time at every start, and nothing else.
                 Ok(None) | Err(_) => Mode::Memory,
@@ -136,15 +173,16 @@ impl PackedStore {
 }
 
 impl PackedFile {
-    /// The file, where it is there and its table is whole.
-    fn open(cache: &Cache, name: &str) -> Option<Self> {
+    /// The file, where it is there, was made of the weights of `stamp`, and its table is whole.
+    fn open(cache: &Cache, name: &str, stamp: Stamp) -> Option<Self> {
         let bytes = cache.map(name)?;
         let (header, _) = bytes.split_first_chunk::<HEADER>()?;
         let word = |at: usize| Some(u64::from_le_bytes(*header.get(at..)?.first_chunk()?));
         let half = |at: usize| Some(u32::from_le_bytes(*header.get(at..)?.first_chunk()?));
         let (start, length) = (usize::try_from(word(16)?).ok()?, usize::try_from(word(24)?).ok()?);
         let table = bytes.get(start..start.checked_add(length)?)?;
-        let whole = header.starts_with(&MAGIC) && half(8)? == VERSION && half(12)? == crc32fast::hash(table);
+        let known = header.starts_with(&MAGIC) && half(8)? == VERSION && header.ends_with(&stamp.0);
+        let whole = known && half(12)? == crc32fast::hash(table);
         let entries = whole.then(|| postcard::from_bytes(table).ok())??;
         Some(Self {
             bytes: Arc::new(bytes),
@@ -165,13 +203,13 @@ impl PackedFile {
 }
 
 impl PackedWriter {
-    fn create(cache: &Cache, name: &str) -> io::Result<Option<Self>> {
+    fn create(cache: &Cache, name: &str, stamp: Stamp) -> io::Result<Option<Self>> {
         let Some(mut file) = cache.create(name)? else {
             return Ok(None);
         };
         file.append(&[0; HEADER])?;
         let table = BTreeMap::new();
-        Ok(Some(Self { file, table }))
+        Ok(Some(Self { file, stamp, table }))
     }
 
     /// Writes a matrix, and gives it back as it lies in the file: so a tower never holds all of its matrices twice.
@@ -205,6 +243,7 @@ impl PackedWriter {
         header.extend(crc32fast::hash(&table).to_le_bytes());
         header.extend(start.to_le_bytes());
         header.extend((table.len() as u64).to_le_bytes());
+        header.extend(self.stamp.0);
         self.file.begin_with(&header)?;
         self.file.finish()
     }

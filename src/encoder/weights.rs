@@ -154,6 +154,11 @@ impl Weights {
         })
     }
 
+    /// Name of the model.
+    pub(crate) fn model(&self) -> &str {
+        &self.model
+    }
+
     /// An error about these weights.
     pub(crate) fn error(&self, message: String) -> EncoderError {
         EncoderError::Weights {
@@ -199,6 +204,11 @@ impl Weights {
 }
 
 impl Table {
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Appends row `index` to `values`; `false`, and nothing appended, where the table has no such row.
     pub(crate) fn append_row(&self, index: usize, values: &mut Vec<f32>) -> bool {
         let row_bytes = self.width * self.kind.size();

@@ -1,9 +1,13 @@
 //! What happens with directories that are not what they should be, and what the fingerprint sees.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use serde_json::json;
 
 use super::*;
 use crate::encoder::Model;
+use crate::encoder::clip::ClipModel;
+use crate::encoder::models::FamilyModel;
 use crate::encoder::testing::{ModelDir, Stored};
 
 /// The error that opening the model and loading both its sides ends with.
@@ -263,4 +267,43 @@ fn a_model_is_remembered_by_its_absolute_path() {
     let name = &model.identity().name;
     assert_eq!(Path::new(name), crate::encoder::testing::fixture("siglip"));
     assert_eq!(Model::open(name).unwrap().identity(), model.identity());
+}
+
+/// The vector of a text in a model whose derived files lie in `cache`.
+fn text_vector(dir: &ModelDir, cache: &Path) -> Vec<f32> {
+    let checkpoint = dir.checkpoint().caching_in(Cache::at(cache));
+    let encoder = ClipModel::open(checkpoint).unwrap().text_encoder(Compute::default());
+    encoder.unwrap().embed(&["a cat"]).unwrap().as_slice().to_vec()
+}
+
+/// Turns the first rows of a matrix, far from its middle, by so many rows, and says that the file was written `seconds`
+/// after 1970.
+fn turn_first_rows(dir: &ModelDir, rows: usize, seconds: u64) {
+    dir.edit_weights(|tensors| {
+        let matrix = tensors.get_mut("text_model.encoder.layers.0.mlp.fc1.weight").unwrap();
+        let row = matrix.data.len() / matrix.shape[0];
+        matrix.data[..4 * row].rotate_left(rows * row);
+    });
+    let file = File::options().write(true).open(dir.path().join(SINGLE)).unwrap();
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+}
+
+#[test]
+fn models_that_share_a_fingerprint_do_not_share_packed_weights() {
+    let cache = tempfile::tempdir().unwrap();
+    let (first, second) = (ModelDir::copy("clip-gelu"), ModelDir::copy("clip-gelu"));
+    turn_first_rows(&first, 0, 1_000_000_000);
+    turn_first_rows(&second, 1, 2_000_000_000);
+    let fingerprint = |dir: &ModelDir| dir.checkpoint().fingerprint().unwrap();
+    assert_eq!(fingerprint(&first), fingerprint(&second));
+    let own = [&first, &second].map(|dir| text_vector(dir, tempfile::tempdir().unwrap().path()));
+    assert_ne!(own[0], own[1]);
+    for _ in 0..2 {
+        assert_eq!([&first, &second].map(|dir| text_vector(dir, cache.path())), own);
+    }
+    // The same directory, rewritten.
+    turn_first_rows(&first, 1, 3_000_000_000);
+    assert_eq!(text_vector(&first, cache.path()), own[1]);
+    let files = fs::read_dir(cache.path().join("packed")).unwrap();
+    assert_eq!(files.count(), 1);
 }

@@ -3,12 +3,12 @@ use serde_json::{Value, json};
 
 use super::resnet::ResNetConfig;
 use crate::encoder::checkpoint::Checkpoint;
-use crate::encoder::kernels::Activation;
-use crate::encoder::towers::{TextConfig, TransformerConfig, VisionConfig, in_range, over_defaults};
-use crate::encoder::{EncoderError, Filter, Fit, Preprocess};
+use crate::encoder::towers::{TextConfig, VisionConfig, in_range, over_defaults};
+use crate::encoder::{EncoderError, Preprocess};
+
+mod open_clip;
 
 const CONFIG: &str = "config.json";
-const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
 
 /// What a CLIP model is made of.
 #[derive(Debug)]
@@ -132,68 +132,6 @@ impl ClipConfig {
         .with_preprocessor(checkpoint)
     }
 
-    /// Reads open_clip_config.json, and preprocessor_config.json where there is one.
-    pub(super) fn read_open_clip(checkpoint: &Checkpoint) -> Result<Self, EncoderError> {
-        let config: OpenClip = checkpoint.json(OPEN_CLIP_CONFIG)?;
-        let model = config.model_cfg;
-        let activation = if model.quick_gelu {
-            Activation::QuickGelu
-        } else {
-            Activation::Gelu
-        };
-        let transformer = |width: usize, layers: usize, heads: usize, ratio: f64| TransformerConfig {
-            width,
-            inner: (width as f64 * ratio) as usize,
-            layers,
-            heads,
-            activation,
-            epsilon: 1e-5,
-        };
-        let (vision, text) = (model.vision_cfg, model.text_cfg);
-        let size = vision.image_size;
-        let mut preprocess = Preprocess::clip(size as u32);
-        if let Some(given) = config.preprocess_cfg {
-            preprocess.mean = given.mean.unwrap_or(preprocess.mean);
-            preprocess.std = given.std.unwrap_or(preprocess.std);
-            preprocess.filter = given.interpolation;
-            if given.resize_mode == ResizeMode::Squash {
-                preprocess.fit = Fit::Squash;
-            }
-        }
-        let vision = match vision.layers {
-            OpenClipLayers::Transformer(layers) => {
-                let heads = vision.width / vision.head_width.max(1);
-                let patch_size = vision.patch_size.ok_or_else(|| {
-                    let message = "vision_cfg: patch_size is missing; a Vision Transformer has one";
-                    checkpoint.error(OPEN_CLIP_CONFIG, message.to_owned())
-                })?;
-                ImageTower::Transformer(VisionConfig {
-                    transformer: transformer(vision.width, layers, heads, vision.mlp_ratio),
-                    image_size: size,
-                    patch_size,
-                })
-            }
-            OpenClipLayers::ResNet(blocks) => ImageTower::ResNet(ResNetConfig {
-                image_size: size,
-                width: vision.width,
-                blocks,
-                head_width: vision.head_width,
-            }),
-        };
-        Self {
-            dim: model.embed_dim,
-            vision,
-            text: TextConfig {
-                transformer: transformer(text.width, text.layers, text.heads, text.mlp_ratio),
-                vocabulary: text.vocab_size,
-                longest: text.context_length,
-            },
-            end_of_text: EndOfText::LargestId,
-            preprocess,
-        }
-        .checked(OPEN_CLIP_CONFIG, checkpoint)
-    }
-
     fn checked(self, file: &str, checkpoint: &Checkpoint) -> Result<Self, EncoderError> {
         let failed = |part: &str, message: String| checkpoint.error(file, format!("{part}: {message}"));
         self.text.check().map_err(|message| failed("text tower", message))?;
@@ -208,85 +146,5 @@ impl ClipConfig {
     }
 }
 
-/// open_clip_config.json of a model whose towers are open_clip's own. A tower's field that is not known here might change
-/// what the tower computes, and is refused.
-#[derive(Deserialize)]
-struct OpenClip {
-    model_cfg: OpenClipModel,
-    preprocess_cfg: Option<OpenClipPreprocess>,
-}
-
-#[derive(Deserialize)]
-struct OpenClipModel {
-    embed_dim: usize,
-    #[serde(default)]
-    quick_gelu: bool,
-    vision_cfg: OpenClipVision,
-    text_cfg: OpenClipText,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OpenClipVision {
-    image_size: usize,
-    layers: OpenClipLayers,
-    width: usize,
-    /// Of a Vision Transformer alone; ResNets' files say null.
-    patch_size: Option<usize>,
-    #[serde(default = "default_head_width")]
-    head_width: usize,
-    #[serde(default = "default_ratio")]
-    mlp_ratio: f64,
-    /// Of training alone.
-    #[serde(rename = "patch_dropout")]
-    _patch_dropout: Option<f64>,
-}
-
-/// What the layers are tells which tower it is.
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "layers must be the number of a Vision Transformer's layers, or the four numbers of a ResNet's blocks"
-)]
-enum OpenClipLayers {
-    Transformer(usize),
-    ResNet([usize; 4]),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OpenClipText {
-    context_length: usize,
-    vocab_size: usize,
-    width: usize,
-    heads: usize,
-    layers: usize,
-    #[serde(default = "default_ratio")]
-    mlp_ratio: f64,
-}
-
-#[derive(Deserialize)]
-struct OpenClipPreprocess {
-    mean: Option<[f32; 3]>,
-    std: Option<[f32; 3]>,
-    #[serde(default)]
-    interpolation: Filter,
-    #[serde(default)]
-    resize_mode: ResizeMode,
-}
-
-#[derive(Default, Deserialize, PartialEq)]
-#[serde(rename_all = "lowercase")]
-enum ResizeMode {
-    #[default]
-    Shortest,
-    Squash,
-}
-
-fn default_head_width() -> usize {
-    64
-}
-
-fn default_ratio() -> f64 {
-    4.0
-}
+#[cfg(test)]
+mod tests;

@@ -241,7 +241,7 @@ impl ImageEncoder for ResNetImageEncoder {
             .par_iter()
             .map(|image| self.network.vector(image))
             .collect::<Result<_, _>>()?;
-        Ok(Embeddings::normalized(self.identity.dim, vectors.concat()))
+        Embeddings::normalized(&self.identity, vectors.concat())
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::encoder::testing::{ModelDir, Reference, Stored, Tensors, assert_same, fixture, smallest_cosine};
-use crate::encoder::{Embeddings, Filter, Fit, Model, Precision, Preprocess};
+use crate::encoder::{Embeddings, Model, Precision};
 
 const FIXTURES: [&str; 4] = [
     "clip-quickgelu",
@@ -192,76 +192,6 @@ fn weights_may_lie_in_several_files() {
 }
 
 #[test]
-fn a_setting_of_open_clip_that_is_not_known_is_refused() {
-    for (tower, field) in [("vision_cfg", "timm_model_name"), ("text_cfg", "hf_model_name")] {
-        let dir = ModelDir::copy("made/open-clip");
-        dir.edit_json("open_clip_config.json", |config| {
-            config["model_cfg"][tower][field] = json!("other");
-        });
-        let message = Model::open(dir.name()).unwrap_err().to_string();
-        assert!(
-            message.contains(field) && message.contains("open_clip_config.json"),
-            "{message}"
-        );
-    }
-}
-
-#[test]
-fn a_transformer_of_open_clip_needs_a_patch_size() {
-    let dir = ModelDir::copy("made/open-clip");
-    dir.edit_json("open_clip_config.json", |config| {
-        config["model_cfg"]["vision_cfg"]["patch_size"] = Value::Null;
-    });
-    let message = Model::open(dir.name()).unwrap_err().to_string();
-    assert!(message.contains("patch_size is missing"), "{message}");
-}
-
-#[test]
-fn open_clips_preprocessing_is_read() {
-    let dir = ModelDir::copy("made/open-clip");
-    dir.edit_json("open_clip_config.json", |config| {
-        config["preprocess_cfg"] =
-            json!({"mean": [0.1, 0.2, 0.3], "interpolation": "bilinear", "resize_mode": "squash"});
-    });
-    let preprocess = ClipConfig::read_open_clip(&dir.checkpoint()).unwrap().preprocess;
-    let expected = Preprocess {
-        mean: [0.1, 0.2, 0.3],
-        fit: Fit::Squash,
-        filter: Filter::Bilinear,
-        ..Preprocess::clip(32)
-    };
-    assert_eq!(preprocess, expected);
-}
-
-#[test]
-fn what_config_json_leaves_out_is_as_in_transformers() {
-    let dir = ModelDir::copy("clip-gelu");
-    let read = |json: Value| {
-        dir.write("config.json", json.to_string().as_bytes());
-        let config = ClipConfig::read(&dir.checkpoint()).unwrap();
-        let ImageTower::Transformer(vision) = config.vision else {
-            panic!("{:?}", config.vision)
-        };
-        (config, vision)
-    };
-    let (bare, images) = read(json!({"model_type": "clip"}));
-    let (text, vision) = (bare.text.transformer, images.transformer);
-    assert_eq!((bare.dim, bare.text.vocabulary, bare.text.longest), (512, 49_408, 77));
-    assert_eq!((text.width, text.inner, text.layers, text.heads), (512, 2048, 12, 8));
-    assert_eq!(
-        (vision.width, vision.inner, vision.layers, vision.heads),
-        (768, 3072, 12, 12)
-    );
-    assert_eq!((images.image_size, images.patch_size), (224, 32));
-    assert_eq!(bare.end_of_text, EndOfText::Id(49_407));
-    let (legacy, images) = read(json!({
-        "text_config": null, "vision_config": {"patch_size": 16}, "vision_config_dict": {"patch_size": 14},
-        "text_config_dict": {"hidden_size": 768, "num_attention_heads": 12},
-    }));
-    assert_eq!((images.patch_size, legacy.text.transformer.width), (14, 768));
-}
-
-#[test]
 fn tokens_are_those_of_transformers() {
     let checkpoint = Checkpoint::open(&fixture("clip-tokenizer")).unwrap();
     let tokenizer = TextTokenizer::load(&checkpoint, 77).unwrap();
@@ -315,4 +245,28 @@ fn an_image_of_another_size_is_refused() {
     let error = encoder.embed(&[&pixels]).unwrap_err();
     assert!(matches!(error, EncoderError::InputSize { expected: 64, got: 32 }));
     assert!(encoder.embed(&[]).unwrap().is_empty());
+}
+
+#[test]
+fn a_model_without_usable_vectors_is_named() {
+    for (name, value) in [("visual_projection.weight", f32::NAN), ("text_projection.weight", 0.0)] {
+        let dir = ModelDir::copy("clip-gelu");
+        dir.edit_weights(|tensors| {
+            let stored = tensors.get_mut(name).unwrap();
+            *stored = Stored::new(&stored.shape, &vec![value; stored.values().len()]);
+        });
+        let model = ClipModel::open(dir.checkpoint()).unwrap();
+        let reference = Reference::read("clip-gelu");
+        let images = model.image_encoder(Compute::default()).unwrap();
+        let images = images.embed(&reference.pixels.iter().collect::<Vec<_>>());
+        let texts = model.load_text(Compute::default()).unwrap().embed(&["a cat"]);
+        let errors: Vec<String> = [images, texts]
+            .into_iter()
+            .filter_map(|result| Some(result.err()?.to_string()))
+            .collect();
+        let [message] = errors.as_slice() else {
+            panic!("{errors:?}")
+        };
+        assert!(message.contains(dir.name()) && message.contains("damaged"), "{message}");
+    }
 }

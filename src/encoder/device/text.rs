@@ -49,7 +49,7 @@ impl DeviceTextTower {
             let (sequence, after) = rest.split_at(length * self.width);
             let first = index * longest;
             filled[first * self.width..][..sequence.len()].copy_from_slice(sequence);
-            ends.push((first + length.saturating_sub(1)) as u32);
+            ends.push((first + length - 1) as u32);
             rest = after;
         }
         let tensors = &self.accelerator.tensors;
@@ -61,16 +61,14 @@ impl DeviceTextTower {
 }
 
 impl TokenTower for DeviceTextTower {
-    fn vectors(&self, sequences: &[Vec<u32>]) -> Result<Option<Vec<f32>>, EncoderError> {
+    fn vectors(&self, sequences: &[Vec<u32>]) -> Result<Vec<f32>, EncoderError> {
         let mut vectors = Vec::new();
         for batch in batches(sequences, self.causal) {
             let lengths: Vec<usize> = batch.iter().map(Vec::len).collect();
-            let Some(embedded) = self.embedding.embed(&batch.concat(), &lengths) else {
-                return Ok(None);
-            };
+            let embedded = self.embedding.embed(&batch.concat(), &lengths)?;
             vectors.extend(self.forward(&embedded, &lengths)?);
         }
-        Ok(Some(vectors))
+        Ok(vectors)
     }
 }
 

@@ -127,6 +127,6 @@ impl<P: DevicePool> ImageEncoder for DeviceImageEncoder<P> {
             let pooled = self.pool.pool(&self.tower.forward(images)?, images.len())?;
             vectors.extend(pooled.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?);
         }
-        Ok(Embeddings::normalized(self.identity.dim, vectors))
+        Embeddings::normalized(&self.identity, vectors)
     }
 }

@@ -4,8 +4,10 @@
 
 use super::lanes::Lanes;
 
-/// The largest magnitude of an int8 value: symmetric, so that -128 is never used.
-const LARGEST: f32 = 127.0;
+/// The largest magnitude of a weight and of a row's value in int8: symmetric, so that -128 is never used.
+pub(super) const LARGEST_INT8: i32 = i8::MAX as i32;
+/// The largest magnitude of a row's value in i16: what is still finer is lost beside the rounding of the weights.
+pub(super) const LARGEST_INT16: i32 = 2047;
 /// Adding it rounds to a whole number, which is then in the low bits of the sum: 1.5 * 2^23.
 const ROUND: f32 = 12_582_912.0;
 
@@ -23,12 +25,20 @@ pub(super) fn widened(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
-/// Writes `row / scale`, rounded to whole numbers of at most 127, as `number` makes them, and zeros after them; gives
-/// `scale`, which is such that the largest value becomes 127.
+/// The largest magnitude, at most `possible`, that the values of a row of `depth` may have: no sum of products with weights
+/// is beyond an i32 then. Products without overflow add up to the same in any order, wherever sums wrap on their way.
 #[inline(always)]
-pub(super) fn quantize<L: Lanes, T: Copy>(row: &[f32], to: &mut [T], number: impl Fn(i32) -> T) -> f32 {
-    let largest = largest_magnitude::<L>(row);
-    let factor = LARGEST / largest;
+pub(super) fn largest_of_row(possible: i32, depth: usize) -> i32 {
+    let sum = i32::MAX as usize / LARGEST_INT8 as usize / depth.max(1);
+    sum.min(possible as usize) as i32
+}
+
+/// Writes `row / scale`, rounded to whole numbers of at most `most`, as `number` makes them, and zeros after them; gives
+/// `scale`, which is such that the largest value becomes `most`.
+#[inline(always)]
+pub(super) fn quantize<L: Lanes, T: Copy>(row: &[f32], to: &mut [T], most: i32, number: impl Fn(i32) -> T) -> f32 {
+    let (largest, most) = (largest_magnitude::<L>(row), most as f32);
+    let factor = most / largest;
     to.fill(number(0));
     if !factor.is_finite() {
         return 0.0;
@@ -38,7 +48,7 @@ pub(super) fn quantize<L: Lanes, T: Copy>(row: &[f32], to: &mut [T], number: imp
         let rounded = value * factor + ROUND;
         *to = number((rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32));
     }
-    largest / LARGEST
+    largest / most
 }
 
 /// A weight as it is stored.
@@ -66,7 +76,7 @@ impl Weight for u16 {
 impl Weight for i8 {
     #[inline(always)]
     fn encode<L: Lanes>(row: &[f32], to: &mut [i8]) -> (f32, i32) {
-        let scale = quantize::<L, i8>(row, to, |value| value as i8);
+        let scale = quantize::<L, i8>(row, to, LARGEST_INT8, |value| value as i8);
         (scale, to.iter().map(|value| i32::from(*value)).sum())
     }
 }

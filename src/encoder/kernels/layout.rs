@@ -14,7 +14,8 @@ pub enum Precision {
     F32,
     /// Weights and rows rounded to bf16, sums in f32.
     Bf16,
-    /// Weights in units of an output's largest over 127, rows in units of a row's largest over 127, sums exact.
+    /// Weights in units of an output's largest over 127, rows in units of a row's largest over 127, or over 2047 where the
+    /// processor's instructions multiply numbers of 16 bits; sums exact.
     Int8,
 }
 

@@ -7,6 +7,8 @@ use crate::encoder::kernels::{Kernels, Precision, Rows};
 
 const SIZE: (usize, usize) = (37, 19);
 
+const STAMP: Stamp = Stamp([7; 32]);
+
 fn compute() -> Compute {
     Compute {
         kernels: Kernels::best(),
@@ -31,7 +33,11 @@ fn sums(matrix: &PackedMatrix) -> Vec<f32> {
 
 /// Two matrices as a store gives them; `packed` says whether they had to be packed.
 fn load(dir: &TempDir) -> (Vec<f32>, bool) {
-    let store = PackedStore::open_file(&Cache::at(dir.path()), "a.bin".to_owned());
+    load_stamped(dir, STAMP)
+}
+
+fn load_stamped(dir: &TempDir, stamp: Stamp) -> (Vec<f32>, bool) {
+    let store = PackedStore::open_file(&Cache::at(dir.path()), "a.bin".to_owned(), stamp);
     let packed = AtomicBool::new(false);
     let all: Vec<f32> = [("one", 1.0), ("two", 2.0)]
         .into_iter()
@@ -60,6 +66,15 @@ fn what_was_packed_once_is_mapped_afterwards() {
 }
 
 #[test]
+fn what_was_packed_of_other_weights_is_packed_anew() {
+    let dir = TempDir::new().unwrap();
+    load(&dir);
+    assert_eq!(load_stamped(&dir, Stamp([8; 32])), (expected(), true));
+    assert_eq!(load_stamped(&dir, Stamp([8; 32])), (expected(), false));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn a_file_of_damaged_bytes_is_never_believed_and_made_anew() {
     let dir = TempDir::new().unwrap();
     load(&dir);
@@ -82,7 +97,7 @@ fn a_file_of_damaged_bytes_is_never_believed_and_made_anew() {
 #[test]
 fn a_tower_that_could_not_be_loaded_leaves_no_file() {
     let dir = TempDir::new().unwrap();
-    let store = PackedStore::open_file(&Cache::at(dir.path()), "a.bin".to_owned());
+    let store = PackedStore::open_file(&Cache::at(dir.path()), "a.bin".to_owned(), STAMP);
     store.matrix("one", compute(), SIZE, || pack(1.0)).unwrap();
     drop(store);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -92,7 +107,7 @@ fn a_tower_that_could_not_be_loaded_leaves_no_file() {
 fn where_no_file_can_be_written_matrices_are_in_memory() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("packed"), b"in the way").unwrap();
-    let store = PackedStore::open_file(&Cache::at(dir.path()), "packed/a.bin".to_owned());
+    let store = PackedStore::open_file(&Cache::at(dir.path()), "packed/a.bin".to_owned(), STAMP);
     let matrix = store.matrix("one", compute(), SIZE, || pack(1.0)).unwrap();
     assert_eq!(sums(&matrix), sums(&pack(1.0).unwrap()));
     store.finish();

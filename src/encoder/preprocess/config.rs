@@ -10,11 +10,16 @@ const FILE: &str = "preprocessor_config.json";
 /// the family's default.
 #[derive(Deserialize)]
 struct Config {
+    do_resize: Option<bool>,
     size: Option<Size>,
-    crop_size: Option<Size>,
-    do_center_crop: Option<bool>,
     /// PIL's number of the filter.
     resample: Option<u32>,
+    do_center_crop: Option<bool>,
+    crop_size: Option<Size>,
+    do_rescale: Option<bool>,
+    /// What values from 0 to 255 are multiplied by.
+    rescale_factor: Option<f64>,
+    do_normalize: Option<bool>,
     image_mean: Option<[f32; 3]>,
     image_std: Option<[f32; 3]>,
 }
@@ -34,6 +39,26 @@ enum Size {
     Plain(u32),
 }
 
+impl Config {
+    /// Refuses what would make other pixels than are made here.
+    fn check(&self) -> Result<(), String> {
+        // Written with as many digits as a program likes.
+        const TOLERANCE: f64 = 1e-6;
+        if self.do_resize == Some(false) {
+            return Err("do_resize is false; photographs of all sizes are resized to what the model reads".to_owned());
+        }
+        if self.do_rescale == Some(false) {
+            return Err("do_rescale is false; pixel values of 0 to 255 are always brought to 0 to 1".to_owned());
+        }
+        match self.rescale_factor {
+            Some(factor) if (factor * 255.0 - 1.0).abs() >= TOLERANCE => Err(format!(
+                "rescale_factor is {factor}; 1/255, which brings pixel values to 0 to 1, is supported"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Preprocess {
     /// These settings, changed as the model's preprocessor_config.json says, where it has one.
     ///
@@ -47,6 +72,8 @@ impl Preprocess {
     }
 
     fn with(self, config: &Config) -> Result<Self, String> {
+        config.check()?;
+        let normalizes = config.do_normalize.unwrap_or(true);
         let crops = config.do_center_crop.unwrap_or(matches!(self.fit, Fit::Crop { .. }));
         let preprocess = Self {
             fit: if crops {
@@ -64,8 +91,16 @@ impl Preprocess {
                     ));
                 }
             },
-            mean: config.image_mean.unwrap_or(self.mean),
-            std: config.image_std.unwrap_or(self.std),
+            mean: if normalizes {
+                config.image_mean.unwrap_or(self.mean)
+            } else {
+                [0.0; 3]
+            },
+            std: if normalizes {
+                config.image_std.unwrap_or(self.std)
+            } else {
+                [1.0; 3]
+            },
             ..self
         };
         if preprocess.std.contains(&0.0) {
@@ -83,6 +118,10 @@ impl Preprocess {
                 resize: self.size,
                 rounding: Rounding::Down,
             }),
+            Some(Size::Shorter { shortest_edge: side } | Size::Plain(side)) if side < self.size => Err(format!(
+                "size is {side}, of which {0} x {0} are cropped: what lacks would be black",
+                self.size
+            )),
             Some(Size::Shorter { shortest_edge } | Size::Plain(shortest_edge)) => Ok(Fit::Crop {
                 resize: shortest_edge,
                 rounding: Rounding::Down,
@@ -93,10 +132,13 @@ impl Preprocess {
     }
 
     fn squashing(self, config: &Config) -> Result<Fit, String> {
-        match config.size {
-            Some(Size::Shorter { .. }) => Err("it resizes the shorter side and does not crop: not a square".to_owned()),
-            Some(size) => self.expect_square("size", size).map(|()| Fit::Squash),
-            None => Ok(Fit::Squash),
+        // A plain number, and what a file leaves out, is of the shorter side where the family crops.
+        match (self.fit, config.size) {
+            (_, Some(Size::Shorter { .. })) | (Fit::Crop { .. }, None | Some(Size::Plain(_))) => {
+                Err("it resizes the shorter side and does not crop: not a square".to_owned())
+            }
+            (_, Some(size)) => self.expect_square("size", size).map(|()| Fit::Squash),
+            (Fit::Squash, None) => Ok(Fit::Squash),
         }
     }
 
@@ -132,7 +174,9 @@ mod tests {
             "{}",
             r#"{"crop_size": 224, "do_center_crop": true, "size": 224, "resample": 3,
                 "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711]}"#,
-            r#"{"crop_size": {"height": 224, "width": 224}, "size": {"shortest_edge": 224}, "do_rescale": true}"#,
+            r#"{"crop_size": {"height": 224, "width": 224}, "size": {"shortest_edge": 224}, "do_rescale": true,
+                "do_resize": true, "do_normalize": true, "rescale_factor": 0.00392156862745098}"#,
+            r#"{"rescale_factor": 0.003921569, "do_center_crop": null, "do_resize": null, "size": null}"#,
         ] {
             assert_eq!(with(clip, json).unwrap(), clip, "{json}");
         }
@@ -159,6 +203,28 @@ mod tests {
     }
 
     #[test]
+    fn without_a_crop_both_sides_are_resized_to_the_models() {
+        let siglip = Preprocess::siglip(224);
+        for json in [
+            "{}",
+            r#"{"do_center_crop": false}"#,
+            r#"{"do_center_crop": null, "crop_size": null, "size": {"height": 224, "width": 224}}"#,
+            r#"{"do_center_crop": false, "size": 224}"#,
+        ] {
+            assert_eq!(with(siglip, json).unwrap(), siglip, "{json}");
+        }
+        let json = r#"{"do_center_crop": false, "size": {"height": 224, "width": 224}}"#;
+        assert_eq!(with(Preprocess::clip(224), json).unwrap().fit, Fit::Squash);
+    }
+
+    #[test]
+    fn values_that_are_not_normalised_are_from_0_to_1() {
+        let json = r#"{"do_normalize": false, "image_mean": [0.5, 0.5, 0.5]}"#;
+        let plain = with(Preprocess::siglip(224), json).unwrap();
+        assert_eq!((plain.mean, plain.std), ([0.0; 3], [1.0; 3]));
+    }
+
+    #[test]
     fn what_is_not_supported_is_refused() {
         for (json, word) in [
             (r#"{"resample": 0}"#, "resample"),
@@ -166,6 +232,14 @@ mod tests {
             (r#"{"size": {"height": 224, "width": 112}}"#, "112"),
             (r#"{"image_std": [1, 0, 1]}"#, "image_std"),
             (r#"{"do_center_crop": false, "size": {"shortest_edge": 224}}"#, "square"),
+            (r#"{"do_center_crop": false, "size": 224}"#, "square"),
+            (r#"{"do_center_crop": false}"#, "square"),
+            (r#"{"do_resize": false}"#, "do_resize"),
+            (r#"{"do_rescale": false}"#, "do_rescale"),
+            (r#"{"rescale_factor": 0.00784313725490196}"#, "rescale_factor"),
+            (r#"{"rescale_factor": 0}"#, "rescale_factor"),
+            (r#"{"size": {"shortest_edge": 200}, "crop_size": 224}"#, "200"),
+            (r#"{"size": 200}"#, "200"),
         ] {
             let message = with(Preprocess::clip(224), json).unwrap_err();
             assert!(message.contains(word), "{json}: {message}");

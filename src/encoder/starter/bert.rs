@@ -79,12 +79,12 @@ impl Bert {
         })
     }
 
-    /// Hidden states `[tokens, hidden]` of `tokens`, the token ids of sequences of `lengths` one after another; `None`
-    /// where an id or a position is outside the model.
-    pub(super) fn forward(&self, tokens: &[u32], lengths: &[usize]) -> Result<Option<Vec<f32>>, KernelError> {
-        let Some(mut embedded) = self.embedding.embed(tokens, lengths) else {
-            return Ok(None);
-        };
+    /// Hidden states `[tokens, hidden]` of `tokens`, the token ids of sequences of `lengths` one after another.
+    ///
+    /// # Errors
+    /// Those of [`TokenEmbedding::embed`].
+    pub(super) fn forward(&self, tokens: &[u32], lengths: &[usize]) -> Result<Vec<f32>, EncoderError> {
+        let mut embedded = self.embedding.embed(tokens, lengths)?;
         for row in embedded.chunks_exact_mut(self.segment.len()) {
             row.iter_mut().zip(&self.segment).for_each(|(sum, value)| *sum += value);
         }
@@ -94,7 +94,7 @@ impl Bert {
         for layer in &self.layers {
             layer.forward(self, &mut states, lengths, &mut workspace)?;
         }
-        Ok(Some(states))
+        Ok(states)
     }
 }
 

@@ -7,7 +7,7 @@ use super::efficientnet::EfficientNet;
 use super::stem::RGB;
 use super::{FINGERPRINT, IMAGE_WEIGHTS, NAME, identity};
 use crate::encoder::cache::Cache;
-use crate::encoder::packed::PackedStore;
+use crate::encoder::packed::{PackedStore, Stamp};
 use crate::encoder::towers::{Compute, Parts};
 use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, EncoderError, Identity, ImageEncoder, Pixels, Preprocess};
@@ -27,7 +27,7 @@ impl StarterImageEncoder {
     pub(in crate::encoder) fn load(compute: Compute, cache: &Cache) -> Result<Self, EncoderError> {
         let (config, compute) = (Config::parse(super::CONFIG)?, compute.exact());
         let weights = Weights::parse(NAME, [("image.safetensors", IMAGE_WEIGHTS)])?;
-        let packed = PackedStore::open(cache, &FINGERPRINT, "image", compute);
+        let packed = PackedStore::open(cache, (&FINGERPRINT, "image"), Stamp::of_content(&FINGERPRINT), compute);
         let parts = Parts {
             weights: &weights,
             compute,
@@ -79,6 +79,6 @@ impl ImageEncoder for StarterImageEncoder {
             let features = Tensor::from_vec(features.concat(), (batch.len(), ()), &Device::Cpu)?;
             values = self.bridge.forward(&features)?.flatten_all()?.to_vec1::<f32>()?;
         }
-        Ok(Embeddings::normalized(self.identity.dim, values))
+        Embeddings::normalized(&self.identity, values)
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::bert as bert_tower;
 use super::*;
 use crate::encoder::cache::Cache;
-use crate::encoder::packed::PackedStore;
+use crate::encoder::packed::{PackedStore, Stamp};
 use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, ImageEncoder, Pixels, TextEncoder};
 use crate::rgb::RgbImage;
@@ -200,21 +200,34 @@ fn hidden_states_are_those_of_candles_bert() {
             .forward(&tokens, &tokens.zeros_like().unwrap(), None)
             .unwrap();
         let expected = expected.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        let got = model.forward(&ids, &[ids.len()]).unwrap().unwrap();
+        let got = model.forward(&ids, &[ids.len()]).unwrap();
         assert!(cosine(&got, &expected) >= 0.99999, "{ids:?}");
     }
 }
 
 fn bert_of(config: &config::TextConfig) -> bert_tower::Bert {
     let weights = Weights::parse(NAME, [("text.safetensors", TEXT_WEIGHTS)]).unwrap();
-    let packed = PackedStore::open(&Cache::default(), &FINGERPRINT, "text", Compute::default());
+    let packed = PackedStore::open(
+        &Cache::default(),
+        (&FINGERPRINT, "text"),
+        Stamp::of_content(&FINGERPRINT),
+        Compute::default(),
+    );
     bert_tower::Bert::load(&weights, config, Compute::default(), &packed).unwrap()
 }
 
 #[test]
-fn tokens_outside_the_model_are_refused() {
-    let config = Config::parse(CONFIG).unwrap().text;
-    let model = bert_of(&config);
-    assert!(model.forward(&[30_522], &[1]).unwrap().is_none());
-    assert!(model.forward(&[101; 513], &[513]).unwrap().is_none());
+fn sequences_outside_the_model_are_refused() {
+    let encoder = StarterTextEncoder::load(Compute::default(), &Cache::default()).unwrap();
+    for (sequence, words) in [
+        (vec![], ["0 tokens", "1 to 512"]),
+        (vec![101; 513], ["513 tokens", "1 to 512"]),
+        (vec![101, 30_522], ["token 30522", "30522 tokens"]),
+    ] {
+        let message = encoder
+            .embed_tokens(&[vec![101, 102], sequence])
+            .unwrap_err()
+            .to_string();
+        assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    }
 }

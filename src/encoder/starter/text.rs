@@ -11,7 +11,7 @@ use super::{FINGERPRINT, NAME, TEXT_WEIGHTS, TOKENIZER, identity};
 use crate::encoder::cache::Cache;
 use crate::encoder::embedding::batches;
 use crate::encoder::embeddings::normalize;
-use crate::encoder::packed::PackedStore;
+use crate::encoder::packed::{PackedStore, Stamp};
 use crate::encoder::towers::Compute;
 use crate::encoder::weights::Weights;
 use crate::encoder::{Embeddings, EncoderError, Identity, TextEncoder};
@@ -35,7 +35,7 @@ impl StarterTextEncoder {
     pub(in crate::encoder) fn load(compute: Compute, cache: &Cache) -> Result<Self, EncoderError> {
         let config = Config::parse(super::CONFIG)?;
         let weights = Weights::parse(NAME, [("text.safetensors", TEXT_WEIGHTS)])?;
-        let packed = PackedStore::open(cache, &FINGERPRINT, "text", compute);
+        let packed = PackedStore::open(cache, (&FINGERPRINT, "text"), Stamp::of_content(&FINGERPRINT), compute);
         let (tokenizer, bert) = rayon::join(
             || load_tokenizer(config.text.max_tokens),
             || Bert::load(&weights, &config.text, compute, &packed),
@@ -54,7 +54,6 @@ impl StarterTextEncoder {
     fn embed_batch(&self, sequences: &[Vec<u32>]) -> Result<Vec<f32>, EncoderError> {
         let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
         let states = self.bert.forward(&sequences.concat(), &lengths)?;
-        let states = states.ok_or_else(|| tokenizer_error("a token id is outside the model's vocabulary".into()))?;
         let dim = self.identity.dim;
         let mut rows = states.chunks_exact(dim);
         let mut embeddings = Vec::with_capacity(sequences.len() * dim);

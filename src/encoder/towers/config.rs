@@ -1,4 +1,5 @@
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::encoder::kernels::Activation;
@@ -30,9 +31,9 @@ pub(in crate::encoder) struct TransformerConfig {
 #[derive(Deserialize)]
 #[serde(remote = "Activation")]
 enum ActivationName {
-    #[serde(rename = "gelu")]
+    #[serde(rename = "gelu", alias = "gelu_python")]
     Gelu,
-    #[serde(rename = "gelu_pytorch_tanh", alias = "gelu_new")]
+    #[serde(rename = "gelu_pytorch_tanh", alias = "gelu_new", alias = "gelu_accurate")]
     TanhGelu,
     #[serde(rename = "quick_gelu")]
     QuickGelu,
@@ -57,8 +58,10 @@ pub(in crate::encoder) struct VisionConfig {
     #[serde(flatten)]
     pub(in crate::encoder) transformer: TransformerConfig,
     /// Side of the square input in pixels.
+    #[serde(deserialize_with = "side")]
     pub(in crate::encoder) image_size: usize,
     /// Side of a square patch in pixels.
+    #[serde(deserialize_with = "side")]
     pub(in crate::encoder) patch_size: usize,
 }
 
@@ -106,6 +109,26 @@ impl VisionConfig {
     /// Patches along one side; pixels that fill none are left out at the right and the bottom.
     pub(in crate::encoder) fn grid(&self) -> usize {
         self.image_size / self.patch_size
+    }
+}
+
+/// Reads the side of a square in pixels: a number, or a list of height and width.
+pub(in crate::encoder) fn side<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "a size must be a number of pixels, or a list of height and width"
+    )]
+    enum Size {
+        Side(usize),
+        Both([usize; 2]),
+    }
+    match Size::deserialize(deserializer)? {
+        Size::Side(side) => Ok(side),
+        Size::Both([height, width]) if height == width => Ok(height),
+        Size::Both([height, width]) => Err(D::Error::custom(format!(
+            "{height} x {width} pixels are no square; images and patches must be squares"
+        ))),
     }
 }
 

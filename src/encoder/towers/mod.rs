@@ -8,7 +8,7 @@ mod text;
 mod transformer;
 mod vision;
 
-pub(super) use config::{TextConfig, TransformerConfig, VisionConfig, in_range, over_defaults};
+pub(super) use config::{TextConfig, TransformerConfig, VisionConfig, in_range, over_defaults, side};
 pub(super) use parts::{Compute, Parts};
 pub(super) use projection::Projection;
 pub(super) use text::{Sequences, TextNames, TextTower, TowerTextEncoder};

@@ -7,7 +7,6 @@ use super::parts::Parts;
 use super::projection::Projection;
 use super::transformer::{LayerNames, Transformer, Workspace};
 use crate::encoder::embedding::{TokenEmbedding, batches};
-use crate::encoder::kernels::KernelError;
 use crate::encoder::tokenizer::TextTokenizer;
 use crate::encoder::{Embeddings, EncoderError, Identity, TextEncoder};
 
@@ -57,12 +56,10 @@ impl TextTower {
         })
     }
 
-    /// Vectors `[sequences, dim]`, of any length; `None` where an id or a position is outside the model.
-    fn forward(&self, sequences: &[Vec<u32>]) -> Result<Option<Vec<f32>>, KernelError> {
+    /// Vectors `[sequences, dim]`, of any length.
+    fn forward(&self, sequences: &[Vec<u32>]) -> Result<Vec<f32>, EncoderError> {
         let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
-        let Some(states) = self.embedding.embed(&sequences.concat(), &lengths) else {
-            return Ok(None);
-        };
+        let states = self.embedding.embed(&sequences.concat(), &lengths)?;
         let ends = lengths.iter().scan(0, |end, length| {
             *end += length;
             Some(*end - 1)
@@ -72,24 +69,27 @@ impl TextTower {
         let last = self
             .transformer
             .forward_picked(states, &lengths, &ends, &mut workspace)?;
-        self.projection.forward(&last, &mut workspace).map(Some)
+        Ok(self.projection.forward(&last, &mut workspace)?)
     }
 }
 
 impl TokenTower for TextTower {
-    fn vectors(&self, sequences: &[Vec<u32>]) -> Result<Option<Vec<f32>>, EncoderError> {
-        let vectors: Option<Vec<Vec<f32>>> = batches(sequences)
+    fn vectors(&self, sequences: &[Vec<u32>]) -> Result<Vec<f32>, EncoderError> {
+        let vectors: Vec<Vec<f32>> = batches(sequences)
             .par_iter()
             .map(|batch| self.forward(batch))
             .collect::<Result<_, _>>()?;
-        Ok(vectors.map(|vectors| vectors.concat()))
+        Ok(vectors.concat())
     }
 }
 
 /// What makes vectors of token sequences.
 pub(in crate::encoder) trait TokenTower: Send + Sync {
-    /// Vectors `[sequences, dim]`, of any length; `None` where an id or a position is outside the model.
-    fn vectors(&self, sequences: &[Vec<u32>]) -> Result<Option<Vec<f32>>, EncoderError>;
+    /// Vectors `[sequences, dim]`, of any length.
+    ///
+    /// # Errors
+    /// Those of [`TokenEmbedding::embed`], where a sequence is none of the model's.
+    fn vectors(&self, sequences: &[Vec<u32>]) -> Result<Vec<f32>, EncoderError>;
 }
 
 /// The text side of a family that has such a tower.
@@ -115,11 +115,7 @@ impl<S: Sequences, T: TokenTower> TextEncoder for TowerTextEncoder<S, T> {
     }
 
     fn embed_tokens(&self, sequences: &[Vec<u32>]) -> Result<Embeddings, EncoderError> {
-        let outside = || {
-            self.tokenizer
-                .error("it makes tokens that are outside the model's vocabulary")
-        };
-        let vectors = self.tower.vectors(sequences)?.ok_or_else(outside)?;
-        Ok(Embeddings::normalized(self.identity.dim, vectors))
+        let vectors = self.tower.vectors(sequences)?;
+        Embeddings::normalized(&self.identity, vectors)
     }
 }

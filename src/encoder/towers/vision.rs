@@ -193,7 +193,7 @@ impl<P: Pool> ImageEncoder for TowerImageEncoder<P> {
             .par_chunks(self.images_at_once(batch.len()))
             .map(|images| self.vectors(images))
             .collect::<Result<_, _>>()?;
-        Ok(Embeddings::normalized(self.identity.dim, vectors.concat()))
+        Embeddings::normalized(&self.identity, vectors.concat())
     }
 }
 

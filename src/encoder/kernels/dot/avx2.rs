@@ -7,7 +7,7 @@ use super::super::lanes::Lanes;
 use super::super::lanes::avx2::Avx2;
 use super::{Dot, Encoding, Registers, Work, integer_rows, integer_sums, register_tiles};
 
-/// int8 by int8, both widened to i16: two products and their sum in one instruction, exact.
+/// i16 by int8 widened to i16: two products and their sum in one instruction, exact.
 pub(in super::super) struct Pairs;
 
 // SAFETY of every block below: the trait's functions run only where the processor has AVX2, and pointers are as their

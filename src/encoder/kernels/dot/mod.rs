@@ -15,7 +15,7 @@ pub(super) mod portable;
 
 use std::marker::PhantomData;
 
-use super::encode::{Weight, bf16_bits, widened};
+use super::encode::{LARGEST_INT8, LARGEST_INT16, Weight, bf16_bits, largest_of_row, widened};
 use super::lanes::Lanes;
 use super::storage::Number;
 use super::tile::{ROWS, Tile};
@@ -40,7 +40,7 @@ pub(super) enum Encoding {
     Bf16,
     /// int8.
     Int8,
-    /// int8 in i16.
+    /// i16, of which twelve bits are used.
     Int16,
     /// int8 plus 128.
     Uint8,
@@ -241,7 +241,19 @@ impl<L: Lanes> Registers for WideBf16<L> {
     }
 }
 
-/// What is the same of all dot products of int8: how rows are kept, and that sums are never cut. `$offset` is what the
+impl Encoding {
+    /// The largest magnitude of the whole numbers that a row of `depth` values is rounded to; 0 where it is not.
+    #[inline(always)]
+    pub(super) fn largest(self, depth: usize) -> i32 {
+        match self {
+            Self::F32 | Self::RoundedF32 | Self::Bf16 => 0,
+            Self::Int8 | Self::Uint8 => largest_of_row(LARGEST_INT8, depth),
+            Self::Int16 => largest_of_row(LARGEST_INT16, depth),
+        }
+    }
+}
+
+/// What is the same of all dot products of integers: how rows are kept, and that sums are never cut. `$offset` is what the
 /// rows' values are stored above their own, so that they have no sign; it is taken back out by the totals of the weights.
 macro_rules! integer_rows {
     ($lanes:ty, $input:ty, $encoding:ident, offset: $offset:literal, group: $group:literal) => {
@@ -255,7 +267,8 @@ macro_rules! integer_rows {
 
         #[inline(always)]
         fn encode(row: &[f32], to: &mut [$input]) -> f32 {
-            quantize::<$lanes, $input>(row, to, |value| (value + $offset) as $input)
+            let most = Self::ENCODING.largest(row.len());
+            quantize::<$lanes, $input>(row, to, most, |value| (value + $offset) as $input)
         }
     };
 }

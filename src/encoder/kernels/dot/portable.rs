@@ -5,7 +5,7 @@ use super::super::lanes::Lanes;
 use super::super::lanes::portable::Portable;
 use super::{Dot, Encoding, Registers, Work, integer_rows, integer_sums, register_tiles};
 
-/// int8 by int8, two products at a time.
+/// i16 by int8, two products at a time.
 pub(in super::super) struct Pairs;
 
 /// Columns of a register.

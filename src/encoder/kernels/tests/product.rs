@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::super::encode::{bf16_bits, widened};
 use super::super::testing::{activation, exact, noise, product, relative_difference};
 use super::super::{Activations, KernelError, Kernels, PackedMatrix, Precision, Rows};
@@ -7,18 +9,26 @@ use super::*;
 const SHAPES: [(usize, usize); 7] = [(64, 64), (1, 1), (3, 7), (17, 33), (65, 130), (131, 1000), (40, 3077)];
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
 
-/// The numbers that a precision makes of a row, in f64.
-fn rounded(precision: Precision, rows: &[f32], depth: usize) -> Vec<f64> {
+/// The numbers that a precision makes of rows, in f64; `most` is the largest magnitude of integers.
+fn rounded(precision: Precision, rows: &[f32], depth: usize, most: i32) -> Vec<f64> {
+    let most = most as f32;
     let mut result = Vec::new();
     for row in rows.chunks_exact(depth) {
         let largest = row.iter().fold(0f32, |largest, value| largest.max(value.abs()));
         result.extend(row.iter().map(|value| match precision {
             Precision::F32 => f64::from(*value),
             Precision::Bf16 => f64::from(widened(bf16_bits(*value))),
-            Precision::Int8 => f64::from((value * (127.0 / largest)).round_ties_even()) * f64::from(largest / 127.0),
+            Precision::Int8 => f64::from((value * (most / largest)).round_ties_even()) * f64::from(largest / most),
         }));
     }
     result
+}
+
+/// The largest magnitude of the whole numbers that these kernels make of a row, in int8.
+fn largest(kernels: Kernels, depth: usize) -> i32 {
+    let mut activations = Activations::default();
+    activations.convert(kernels, Precision::Int8, &[], depth).unwrap();
+    activations.all().encoding.unwrap().largest(depth)
 }
 
 fn multiplied(kernels: Kernels, precision: Precision, rows: usize, (outputs, depth): (usize, usize)) -> Vec<f32> {
@@ -38,10 +48,10 @@ fn products_are_those_of_the_rounded_numbers() {
     for precision in PRECISIONS {
         for (index, (outputs, depth)) in SHAPES.into_iter().enumerate() {
             let rows = [1, 2, 5, 6, 7, 13, 100][index];
-            let input = rounded(precision, &noise(rows * depth, 1), depth);
-            let weights = rounded(precision, &noise(outputs * depth, 2), depth);
-            let expected = product(&input, &weights, &noise(outputs, 3), depth);
+            let weights = rounded(precision, &noise(outputs * depth, 2), depth, 127);
             for kernels in Kernels::available() {
+                let input = rounded(precision, &noise(rows * depth, 1), depth, largest(kernels, depth));
+                let expected = product(&input, &weights, &noise(outputs, 3), depth);
                 let got = multiplied(kernels, precision, rows, (outputs, depth));
                 let difference = relative_difference(&got, &expected);
                 assert!(
@@ -55,13 +65,58 @@ fn products_are_those_of_the_rounded_numbers() {
 }
 
 #[test]
-fn integers_are_the_same_with_all_kernels() {
+fn integers_are_the_same_with_all_kernels_of_as_many_bits() {
     for (outputs, depth) in SHAPES {
-        let mut all = Kernels::available().into_iter();
-        let portable = multiplied(all.next().unwrap(), Precision::Int8, 9, (outputs, depth));
-        for kernels in all {
+        let mut first: BTreeMap<i32, Vec<f32>> = BTreeMap::new();
+        for kernels in Kernels::available() {
             let got = multiplied(kernels, Precision::Int8, 9, (outputs, depth));
-            assert_eq!(got, portable, "{} {outputs}x{depth}", kernels.name());
+            let expected = first.entry(largest(kernels, depth)).or_insert_with(|| got.clone());
+            assert_eq!(&got, expected, "{} {outputs}x{depth}", kernels.name());
+        }
+    }
+}
+
+/// Half a step of the rows and half a step of the weights, at every value of the depth, is the worst.
+#[test]
+fn integers_are_as_near_as_their_bits() {
+    let (rows, outputs, depth) = (9, 65, 1000);
+    let (input, weights) = (noise(rows * depth, 1), noise(outputs * depth, 2));
+    let exact = product(&exact(&input), &exact(&weights), &noise(outputs, 3), depth);
+    for kernels in Kernels::available() {
+        let got = multiplied(kernels, Precision::Int8, rows, (outputs, depth));
+        let squares = got
+            .iter()
+            .zip(&exact)
+            .map(|(got, exact)| (f64::from(*got) - exact).powi(2));
+        let error = (squares.sum::<f64>() / exact.len() as f64).sqrt();
+        // Rounding is off by a step over the root of 12, and the other factor by the root of 1/3, as is its mean square.
+        let steps = [1.0 / 127.0, 1.0 / f64::from(largest(kernels, depth))];
+        let expected = steps
+            .map(|step| depth as f64 * step.powi(2) / 36.0)
+            .iter()
+            .sum::<f64>()
+            .sqrt();
+        assert!(error < 1.1 * expected, "{}: {error}, {expected}", kernels.name());
+    }
+}
+
+/// Sums of the largest magnitude at depths beyond which int8 by int8 no longer fits in an i32, and the deepest possible.
+#[test]
+fn the_deepest_sums_of_integers_do_not_overflow() {
+    for depth in [8_260, 8_261, 133_144, 133_145, 1 << 20] {
+        for kernels in Kernels::available() {
+            for sign in [1.0, -1.0] {
+                let weights = vec![sign; depth];
+                let matrix = PackedMatrix::pack(kernels, Precision::Int8, &weights, (1, depth), None).unwrap();
+                let mut activations = Activations::default();
+                let rows = vec![1.0; depth];
+                activations.convert(kernels, Precision::Int8, &rows, depth).unwrap();
+                let mut sum = [0.0];
+                matrix.multiply(activations.all(), Epilogue::Store, &mut sum).unwrap();
+                let expected = f64::from(sign) * depth as f64;
+                let difference = relative_difference(&sum, &[expected]);
+                assert!(difference < 2e-6, "{} {depth}: {sum:?}", kernels.name());
+            }
         }
     }
 }
