@@ -10,7 +10,7 @@ mod progress;
 
 use std::env;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,6 +20,7 @@ use clap::{Args, Parser, ValueEnum};
 use crate::encoder::{Device, Model, PREFERRED_MODEL, Precision, default_model, ensure};
 use crate::library::{Library, LibraryError, LibraryWriter, default_library_dir};
 use commands::Command;
+use output::{StandardOutput, is_broken_pipe};
 use progress::DownloadBar;
 
 /// Searches photographs by what they show: in words, by example, or by recognising what is in them.
@@ -198,14 +199,13 @@ impl From<Outcome> for ExitCode {
 /// Runs the program with the process's arguments: 0 done or found, 1 nothing found, 2 an error, 130 interrupted.
 pub fn main() -> ExitCode {
     let Cli { global, command } = Cli::parse();
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = StandardOutput::lock();
     let result = command.run(&global, &mut out).and_then(|outcome| {
         out.flush()?;
         Ok(outcome)
     });
     match result {
         Ok(outcome) => outcome.into(),
-        // Whoever reads the results has enough of them, as `head` does.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -217,13 +217,6 @@ pub fn main() -> ExitCode {
 /// An error on standard error; its own message names its cause.
 fn complain(error: &dyn fmt::Display) {
     eprintln!("clipdex: {}", output::plain(&error.to_string()));
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

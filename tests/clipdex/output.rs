@@ -128,21 +128,51 @@ fn models_and_completions() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_reader_that_has_enough_is_no_error() {
     let sandbox = Sandbox::with_samples(&NAMES);
     sandbox.index();
-    let program = env!("CARGO_BIN_EXE_clipdex");
-    let script = format!("set -o pipefail; '{program}' label show things | head -n 1");
     // One name under many identifiers is embedded once, so that a long bank is quick to make.
     let rows: String = (0..20_000).map(|id| format!("n{id}\tcat\n")).collect();
-    let one = sandbox.file("one.tsv", &format!("id\tname\n{rows}"));
-    sandbox.ok(["label", "add", "things", one.to_str().unwrap()]);
-    let output = std::process::Command::new("bash")
-        .args(["-c", &script])
-        .env("CLIPDEX_LIBRARY", sandbox.library())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(output.stderr.is_empty());
+    let many = sandbox.file("many.tsv", &format!("id\tname\n{rows}"));
+    sandbox.ok(["label", "add", "things", many.to_str().unwrap()]);
+    for args in [
+        "label show things",
+        "label show things --json",
+        "label export things",
+        "label export things --format csv",
+        "label export things --format jsonl",
+        "classify photos/cat.jpg --labels things -k 20000 --csv",
+        "completions bash",
+        "completions zsh",
+    ] {
+        // What reads is gone before anything is written.
+        let run = sandbox.script(&format!("set -o pipefail; {{ sleep 0.1; \"$0\" {args}; }} | true"));
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{args}");
+    }
+    let run = sandbox.script("set -o pipefail; \"$0\" label show things | head -n 1");
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let sandbox = Sandbox::with_samples(&NAMES);
+    sandbox.index();
+    for args in [
+        "search cat",
+        "search cat --csv",
+        "search cat --json",
+        "completions bash",
+    ] {
+        let run = sandbox.script(&format!("\"$0\" {args} >/dev/full"));
+        assert_eq!(run.code, Some(2), "{args}");
+        let told = run.stderr.strip_prefix("clipdex: cannot write standard output: ");
+        assert!(
+            told.is_some_and(|told| told.lines().count() == 1),
+            "{args}: {}",
+            run.stderr
+        );
+    }
 }

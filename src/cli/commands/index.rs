@@ -12,8 +12,8 @@ use clap::Args;
 
 use crate::cli::events::Event;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::write_json;
-use crate::cli::{Global, Outcome, is_broken_pipe};
+use crate::cli::output::{is_broken_pipe, write_json};
+use crate::cli::{Global, Outcome};
 use crate::ingest::Options;
 use crate::library::LibraryWriter;
 use crate::media::Limits;

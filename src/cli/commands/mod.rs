@@ -55,7 +55,7 @@ impl Command {
             Self::Doctor(args) => args.run(global, out),
             Self::Export(args) => args.run(global, out),
             Self::Models(args) => args.run(global, out),
-            Self::Completions(args) => Ok(args.run(out)),
+            Self::Completions(args) => args.run(out),
         }
     }
 }

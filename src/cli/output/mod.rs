@@ -5,6 +5,7 @@ mod hits;
 mod labels;
 mod plain;
 mod predictions;
+mod standard;
 mod tags;
 mod texts;
 
@@ -19,6 +20,7 @@ pub(super) use hits::{HitList, QueryText};
 pub(super) use labels::{LabelFormat, write_labels};
 pub(super) use plain::{counted, plain, plain_path, shown_path};
 pub(super) use predictions::{HierarchyAnswer, ImagePredictions, PredictionList};
+pub(super) use standard::{StandardOutput, is_broken_pipe};
 pub(super) use tags::{TagRows, TagSummary};
 pub(super) use texts::TextList;
 
