@@ -143,3 +143,40 @@ fn links_pipes_and_strange_names() {
         .unwrap();
     assert!(hex.ends_with("ff2e6a7067"));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_never_ends_is_refused() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg"]);
+    sandbox.index();
+    let list = sandbox.file("list.txt", "cat\ndog\n");
+    sandbox.ok(["label", "add", "pets", list.to_str().unwrap()]);
+    let huge = sandbox.file("huge.jpg", "");
+    fs::File::options()
+        .write(true)
+        .open(&huge)
+        .unwrap()
+        .set_len(3 << 30)
+        .unwrap();
+    let refused = |args: &[&str], word: &str| {
+        let run = sandbox.run(args);
+        assert_eq!(run.code, Some(2), "{args:?}: {}", run.stdout);
+        assert!(run.stderr.contains(word), "{args:?}: {}", run.stderr);
+    };
+    for file in ["/dev/zero", huge.to_str().unwrap()] {
+        for args in [
+            &["similar", file][..],
+            &["classify", file, "--labels", "pets"],
+            &["label", "teach", "pets", "cat", file],
+        ] {
+            refused(args, "the limit of 268435456 bytes");
+        }
+        refused(&["label", "add", "zeros", file], "line 1: longer than 65536 bytes");
+        refused(
+            &["label", "add", "pets", "list.txt", "--templates", file],
+            "line 1: longer",
+        );
+    }
+    let run = sandbox.script("\"$0\" classify <(cat photos/cat.jpg) --labels pets");
+    assert_eq!(run.code, Some(0), "a picture may come through a pipe: {}", run.stderr);
+}
