@@ -130,6 +130,17 @@ fn links_pipes_and_strange_names() {
         let found = output.stdout.split(|byte| *byte == 0).any(|path| path.ends_with(name));
         assert!(found, "{}", name.escape_ascii());
     }
+    let strange = sandbox.photos().join(OsStr::from_bytes(names[1]));
+    let like = sandbox.ok([OsStr::new("search"), strange.as_os_str(), OsStr::new("--json")]);
+    assert!(
+        like.contains("\"path_hex\""),
+        "a name that is no text names a picture: {like}"
+    );
+    assert_eq!(
+        sandbox.run([OsStr::new("search"), OsStr::from_bytes(b"a \xff")]).code,
+        Some(2)
+    );
+
     let table = sandbox.ok(["search", "shoes", "-k", "5"]);
     assert_eq!(table.lines().count(), 5);
     assert!(!table.contains(['\x1b', '\u{202e}']), "{table}");
@@ -166,6 +177,7 @@ fn what_never_ends_is_refused() {
     for file in ["/dev/zero", huge.to_str().unwrap()] {
         for args in [
             &["similar", file][..],
+            &["search", file],
             &["classify", file, "--labels", "pets"],
             &["label", "teach", "pets", "cat", file],
         ] {

@@ -122,3 +122,34 @@ fn a_portable_library_moves_with_its_photographs() {
     let summary = sandbox.json(["index", "elsewhere", "--library", "elsewhere/.clipdex", "--json"]);
     assert_eq!(summary[0]["unchanged"], 2);
 }
+
+#[test]
+fn a_path_is_never_taken_for_words() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg", "dress-1.jpg"]);
+    sandbox.index();
+    for path in [
+        "./missing.jpg",
+        "missing.JPEG",
+        "/missing/cat",
+        "../missing",
+        "~/missing",
+    ] {
+        let run = sandbox.run(["search", path]);
+        assert_eq!(run.code, Some(2), "{path}: {}", run.stdout);
+        let named = format!("'{path}'");
+        assert!(
+            run.stderr.contains(&named) && run.stderr.contains("as words"),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(sandbox.run(["search", "photo", path]).code, Some(0), "the remedy");
+    }
+    for path in ["/dev/null", "./photos"] {
+        let run = sandbox.run(["search", path]);
+        assert_eq!(run.code, Some(2), "{path}: {}", run.stdout);
+        assert!(run.stderr.contains(path), "{}", run.stderr);
+    }
+    for words in ["dresses/skirts", "photos", "a cat in cat.jpg", "missing.jpg, of a cat"] {
+        assert_eq!(sandbox.run(["search", words]).code, Some(0), "{words}");
+    }
+}
