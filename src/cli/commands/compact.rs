@@ -35,7 +35,7 @@ impl CompactArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         // Opening for writing would make a library where there is none.
         global.open()?.images()?;
-        let interrupt = Interrupt::install()?;
+        let interrupt = Interrupt::install(global.quiet)?;
         let mut writer = global.open_for_writing()?;
         let Some(summary) = compact(global, &mut writer, &interrupt)? else {
             return Ok(Outcome::Interrupted);

@@ -89,7 +89,7 @@ impl IndexArgs {
 
     fn index(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         global.fetch_model()?;
-        let interrupt = Interrupt::install()?;
+        let interrupt = Interrupt::install(global.quiet)?;
         let reporter = Reporter::new(global, self.json_progress, &interrupt);
         let options = self.options();
         if self.dirs.is_empty() {

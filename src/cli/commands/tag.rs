@@ -74,7 +74,7 @@ impl TagArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         // Opening for writing would make a library where there is none.
         Bank::open(&Library::open(&global.library_dir()?)?, &self.labels)?;
-        let watcher = Watcher::new("photographs", global.quiet, &Interrupt::install()?);
+        let watcher = Watcher::new("photographs", global.quiet, &Interrupt::install(global.quiet)?);
         let mut writer = global.open_for_writing()?;
         let bank = Bank::open(writer.library(), &self.labels)?;
         let options = TagOptions {

@@ -89,7 +89,7 @@ impl DoctorArgs {
         let recall = library.recall()?;
         report.recall = [recall.own, recall.training].into_iter().flatten().reduce(f32::min);
         if sound && report.recall.is_some_and(|recall| recall < LEAST_RECALL) {
-            let interrupt = Interrupt::install()?;
+            let interrupt = Interrupt::install(global.quiet)?;
             let summary = compact(global, &mut global.open_for_writing()?, &interrupt)?;
             report.compacted = summary.map(|summary| summary.written);
         }

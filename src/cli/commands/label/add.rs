@@ -77,7 +77,7 @@ impl AddArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         let change = self.recipe.change()?;
         global.fetch_model()?;
-        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install()?);
+        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install(global.quiet)?);
         let mut writer = global.open_for_writing()?;
         let outcome = BankWriter::new(&mut writer).add(&self.bank, &self.source, &change, &watcher)?;
         watcher.finish();

@@ -66,7 +66,7 @@ impl EditArgs {
             parents: self.change.parents,
             prompts: self.change.prompts,
         };
-        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install()?);
+        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install(global.quiet)?);
         let mut writer = open_to_change(global)?;
         let edited = BankWriter::new(&mut writer).edit(&self.bank, &self.label, &edit, &watcher)?;
         watcher.finish();

@@ -42,7 +42,7 @@ pub(super) struct TeachArgs {
 impl TeachArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         global.fetch_model()?;
-        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install()?);
+        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install(global.quiet)?);
         let mut writer = global.open_for_writing()?;
         let read = read_examples(writer.library(), writer.model(), &self.images)?;
         let mut examples = Vec::new();
