@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Run, Sandbox};
 
 const NAMES: [&str; 3] = ["cat.jpg", "coffee-cup.jpg", "dress-1.jpg"];
 
@@ -118,6 +118,16 @@ fn status_tells_what_there_is() {
 }
 
 #[test]
+fn help_tells_what_all_commands_have_from_what_one_has() {
+    let help = Sandbox::new().ok(["similar", "--help"]);
+    let (own, all) = help.split_once("\nOptions of all commands:\n").unwrap();
+    for option in ["--library", "--model", "--precision", "--device", "--quiet"] {
+        assert!(all.contains(option) && !own.contains(option), "{option}: {help}");
+    }
+    assert!(own.contains("--exact") && !all.contains("--exact"), "{help}");
+}
+
+#[test]
 fn models_and_completions() {
     let sandbox = Sandbox::new();
     let models = sandbox.json(["models", "list", "--json"]);
@@ -126,6 +136,35 @@ fn models_and_completions() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(sandbox.ok(["completions", shell]).contains("classify"));
     }
+}
+
+#[test]
+fn an_empty_setting_is_none() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg"]);
+    sandbox.index();
+    let run = |variable: &str, value: &str, args: &[&str]| -> Run {
+        sandbox
+            .command()
+            .env(variable, value)
+            .args(args)
+            .output()
+            .unwrap()
+            .into()
+    };
+    for variable in ["CLIPDEX_PRECISION", "CLIPDEX_DEVICE"] {
+        let found = run(variable, "", &["search", "cat"]);
+        assert_eq!(found.code, Some(0), "{variable}: {}", found.stderr);
+        let junk = run(variable, "junk", &["search", "cat"]);
+        assert!(junk.code == Some(2) && junk.stderr.contains("junk"), "{}", junk.stderr);
+        assert_eq!(run(variable, "junk", &["completions", "bash"]).code, Some(0));
+    }
+    let library = sandbox.library();
+    let given = run(
+        "CLIPDEX_LIBRARY",
+        "",
+        &["status", "--library", library.to_str().unwrap()],
+    );
+    assert_eq!(given.code, Some(0), "{}", given.stderr);
 }
 
 #[cfg(unix)]
