@@ -139,6 +139,49 @@ fn models_and_completions() {
 }
 
 #[test]
+fn documents_tell_their_version_first() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg"]);
+    sandbox.index();
+    let list = sandbox.file("list.txt", "cat\ndog\n");
+    let list = list.to_str().unwrap();
+    for args in [
+        &["label", "add", "pets", list][..],
+        &["label", "edit", "pets", "dog", "--definition", "barks"],
+        &["label", "teach", "pets", "cat", "photos/cat.jpg"],
+        &["label", "diff", "pets", list],
+        &["status"],
+        &["verify"],
+        &["doctor"],
+        &["compact"],
+        &["models", "info", "starter"],
+        &["models", "pull", "starter"],
+        &["search", "cat"],
+        &["classify", "photos/cat.jpg", "--labels", "pets"],
+        &["tag", "--labels", "pets"],
+    ] {
+        let text = sandbox.run(args.iter().chain(&["--json"])).stdout;
+        assert!(text.starts_with("{\n  \"schema\": 1,\n"), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn one_is_told_in_the_singular() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg"]);
+    fs::copy(sandbox.photo("cat.jpg"), sandbox.photo("copy.jpg")).unwrap();
+    assert_eq!(sandbox.ok(["index", "photos"]), "photos: 1 added, 1 copy\n");
+    let list = sandbox.file("list.txt", "cat\n");
+    sandbox.ok(["label", "add", "pets", list.to_str().unwrap()]);
+    assert!(sandbox.ok(["label", "list"]).starts_with("pets  1 label, "));
+    let tagged = sandbox.ok(["tag", "--labels", "pets"]);
+    assert!(tagged.starts_with("pets: 1 of 1 photograph tagged"), "{tagged}");
+    sandbox.ok(["compact"]);
+    assert_eq!(
+        sandbox.ok(["compact"]),
+        "nothing to do: 1 photograph is in one segment\n"
+    );
+}
+
+#[test]
 fn an_empty_setting_is_none() {
     let sandbox = Sandbox::with_samples(&["cat.jpg"]);
     sandbox.index();

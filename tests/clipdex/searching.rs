@@ -104,6 +104,30 @@ fn endings_are_told_by_the_exit_code() {
 }
 
 #[test]
+fn no_results_cannot_be_asked_for() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg"]);
+    sandbox.index();
+    for number in ["0", "-1", "many"] {
+        for args in [
+            &["search", "cat", "-k", number][..],
+            &["search", "cat", "--ef", number],
+            &["similar", "photos/cat.jpg", "-k", number],
+            &["classify", "photos/cat.jpg", "--labels", "pets", "-k", number],
+            &["label", "suggest", "-n", number],
+            &["index", "photos", "--jobs", number],
+        ] {
+            let run = sandbox.run(args);
+            assert_eq!(run.code, Some(2), "{args:?}");
+            assert!(
+                run.stderr.contains("a whole number of at least 1 is needed"),
+                "{args:?}: {}",
+                run.stderr
+            );
+        }
+    }
+}
+
+#[test]
 fn a_portable_library_moves_with_its_photographs() {
     let sandbox = Sandbox::with_samples(&["cat.jpg", "dress-1.jpg"]);
     sandbox.ok(["index", "photos", "--library", "photos/.clipdex"]);

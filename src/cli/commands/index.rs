@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use super::count;
 use crate::cli::events::Event;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::output::{is_broken_pipe, write_json};
@@ -37,11 +38,11 @@ pub(in crate::cli) struct IndexArgs {
     dirs: Vec<PathBuf>,
 
     /// Threads that decode [default: one a core]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     jobs: Option<NonZeroUsize>,
 
     /// Photographs that are embedded and committed together, at most [default: 32]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     batch_size: Option<NonZeroUsize>,
 
     /// Largest photograph to decode, in pixels: width times height [default: 200000000]

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use clipdex_index::ItemId;
 
-use super::{between_0_and_1, similar};
+use super::{between_0_and_1, count, similar};
 use crate::cli::output::{Format, FormatArgs, HitList, PathArgs, QueryText, plain_path};
 use crate::cli::{Global, Outcome};
 use crate::encoder::Model;
@@ -37,19 +37,19 @@ pub(in crate::cli) struct SearchArgs {
 #[derive(Args)]
 pub(super) struct ResultArgs {
     /// Number of results
-    #[arg(short, value_name = "N", default_value_t = 10)]
-    k: usize,
+    #[arg(short, value_name = "N", default_value = "10", value_parser = count, allow_negative_numbers = true)]
+    k: NonZeroUsize,
 
     /// Compare with every photograph, however large the library
     #[arg(long)]
     exact: bool,
 
     /// Candidates that the search of a large library keeps: more is slower and misses less
-    #[arg(long, value_name = "N", conflicts_with = "exact")]
+    #[arg(long, value_name = "N", conflicts_with = "exact", value_parser = count, allow_negative_numbers = true)]
     ef: Option<NonZeroUsize>,
 
     /// Share of the nearest photographs to find, 0 to 1, in a large library [default: 0.99, or what its graph reaches]
-    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with_all = ["exact", "ef"])]
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true, conflicts_with_all = ["exact", "ef"])]
     target_recall: Option<f32>,
 
     /// Only photographs with this tag, or a tag that is a kind of it; repeated, with all of them. `clipdex tag` gives tags
@@ -88,7 +88,7 @@ impl SearchArgs {
 impl ResultArgs {
     /// Number of results.
     pub fn k(&self) -> usize {
-        self.k
+        self.k.get()
     }
 
     /// How results are written.
@@ -111,7 +111,7 @@ impl ResultArgs {
             conditions => Some(tags::photos_with(library, model.identity(), conditions)?),
         };
         let options = SearchOptions {
-            k: self.k,
+            k: self.k(),
             exact: self.exact,
             ef: self.ef.map(NonZeroUsize::get),
             target_recall: self.target_recall,

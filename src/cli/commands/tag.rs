@@ -26,7 +26,7 @@ pub(in crate::cli) struct TagArgs {
     labels: String,
 
     /// The least probability of a tag, 0 to 1
-    #[arg(long, value_name = "P", default_value_t = 0.1, value_parser = probability)]
+    #[arg(long, value_name = "P", default_value_t = 0.1, value_parser = probability, allow_negative_numbers = true)]
     min_prob: f32,
 
     /// Tags of a photograph, at most

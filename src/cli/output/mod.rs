@@ -7,6 +7,7 @@ mod plain;
 mod predictions;
 mod standard;
 mod tags;
+mod terminal;
 mod texts;
 
 use std::io::{self, Write};
@@ -113,6 +114,17 @@ impl PathField {
 pub(super) fn write_json(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, document)?;
     writeln!(out)
+}
+
+/// Writes a JSON document whose first field is the version of the format.
+pub(super) fn write_document(out: &mut dyn Write, fields: &impl Serialize) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Document<'a, T> {
+        schema: u32,
+        #[serde(flatten)]
+        fields: &'a T,
+    }
+    write_json(out, &Document { schema: SCHEMA, fields })
 }
 
 /// Writes one line of JSON.

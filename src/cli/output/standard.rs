@@ -1,12 +1,15 @@
 //! Standard output, where results go.
 
 use std::error::Error;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use thiserror::Error;
 
-/// Standard output, buffered. Its errors say that it is what could not be written.
-pub(in crate::cli) struct StandardOutput(BufWriter<io::StdoutLock<'static>>);
+use super::terminal::Terminal;
+
+/// Standard output, buffered. Its errors say that it is what could not be written, and where it is a terminal nothing that
+/// is written steers it.
+pub(in crate::cli) struct StandardOutput(BufWriter<Box<dyn Write>>);
 
 /// Standard output cannot be written.
 #[derive(Debug, Error)]
@@ -16,7 +19,12 @@ struct OutputError(io::Error);
 impl StandardOutput {
     /// Of this process; nobody else can write to it meanwhile.
     pub fn lock() -> Self {
-        Self(BufWriter::new(io::stdout().lock()))
+        let stdout = io::stdout().lock();
+        Self(BufWriter::new(if stdout.is_terminal() {
+            Box::new(Terminal::new(stdout))
+        } else {
+            Box::new(stdout)
+        }))
     }
 }
 

@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::{interrupted, open_to_change};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{plain, write_json};
+use crate::cli::output::{plain, write_document};
 use crate::cli::progress::Watcher;
 use crate::cli::{Global, Outcome};
 use crate::labels::{BankWriter, LabelEdit};
@@ -74,7 +74,7 @@ impl EditArgs {
             return Ok(interrupted(global));
         };
         if self.json {
-            write_json(out, &label)?;
+            write_document(out, &label)?;
         } else {
             writeln!(out, "{}: changed {}", self.bank, plain(label.key()))?;
         }
