@@ -1,7 +1,7 @@
 //! Pictures in files, as an encoder sees them.
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -9,6 +9,9 @@ use thiserror::Error;
 
 use crate::encoder::{EncoderError, ImageEncoder, Model};
 use crate::media::{self, Limits, MediaError};
+
+/// Larger files are not photographs that the decoders could hold in memory.
+pub(crate) const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// Why a picture has no vector.
 #[derive(Debug, Error)]
@@ -34,15 +37,34 @@ pub enum PictureError {
     Encoder(#[from] EncoderError),
 }
 
-/// The content of a file.
+/// The content of a file or a pipe.
 ///
 /// # Errors
-/// [`PictureError::Read`].
+/// [`PictureError::Read`], also beyond [`MAX_FILE_BYTES`]: of what never ends no more is read.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, PictureError> {
-    fs::read(path).map_err(|source| PictureError::Read {
+    let content = File::open(path).and_then(|mut file| {
+        check_size(file.metadata()?.len())?;
+        let mut content = Vec::new();
+        let read = (&mut file).take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;
+        check_size(read as u64)?;
+        Ok(content)
+    });
+    content.map_err(|source| PictureError::Read {
         path: path.to_path_buf(),
         source,
     })
+}
+
+/// Refuses what has more bytes than [`MAX_FILE_BYTES`].
+///
+/// # Errors
+/// `FileTooLarge`.
+pub(crate) fn check_size(bytes: u64) -> io::Result<()> {
+    if bytes <= MAX_FILE_BYTES {
+        return Ok(());
+    }
+    let message = format!("it is larger than the limit of {MAX_FILE_BYTES} bytes");
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, message))
 }
 
 /// The unit vector of a picture, whose file has this content; `path` is what an error calls it.

@@ -10,16 +10,18 @@ mod progress;
 
 use std::env;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, Parser, ValueEnum};
+use clap::builder::Resettable;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::encoder::{Device, Model, PREFERRED_MODEL, Precision, default_model, ensure};
 use crate::library::{Library, LibraryError, LibraryWriter, default_library_dir};
 use commands::Command;
+use output::{StandardOutput, is_broken_pipe};
 use progress::DownloadBar;
 
 /// Searches photographs by what they show: in words, by example, or by recognising what is in them.
@@ -34,8 +36,24 @@ struct Cli {
     command: Command,
 }
 
+impl Cli {
+    /// As the process's arguments and environment say; ends it where they cannot be understood.
+    fn of_process() -> Self {
+        // A shell asks for completions as it starts, where a setting that is wrong must not be in the way.
+        let completions = env::args_os().nth(1).is_some_and(|word| word == "completions");
+        let command = Self::command().mut_args(|argument| match argument.get_env() {
+            Some(name) if completions || env::var_os(name).is_some_and(|value| value.is_empty()) => {
+                argument.env(Resettable::Reset)
+            }
+            _ => argument,
+        });
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}
+
 /// What every command takes.
 #[derive(Args, Clone)]
+#[command(next_help_heading = "Options of all commands")]
 struct Global {
     /// Directory of the library [default: clipdex in the user's data directory]
     #[arg(long, global = true, value_name = "DIR", env = "CLIPDEX_LIBRARY")]
@@ -197,15 +215,14 @@ impl From<Outcome> for ExitCode {
 
 /// Runs the program with the process's arguments: 0 done or found, 1 nothing found, 2 an error, 130 interrupted.
 pub fn main() -> ExitCode {
-    let Cli { global, command } = Cli::parse();
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let Cli { global, command } = Cli::of_process();
+    let mut out = StandardOutput::lock();
     let result = command.run(&global, &mut out).and_then(|outcome| {
         out.flush()?;
         Ok(outcome)
     });
     match result {
         Ok(outcome) => outcome.into(),
-        // Whoever reads the results has enough of them, as `head` does.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -219,17 +236,8 @@ fn complain(error: &dyn fmt::Display) {
     eprintln!("clipdex: {}", output::plain(&error.to_string()));
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|e| e.kind() == io::ErrorKind::BrokenPipe)
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

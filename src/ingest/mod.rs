@@ -50,7 +50,7 @@ pub trait Observer: Sync {
     fn sealed(&self, done: u64, of: u64);
     /// A file or directory cannot be used, for this reason.
     fn failed(&self, path: &Path, reason: &str);
-    /// Whether to stop soon: what is read by then is still embedded and committed.
+    /// Whether to stop soon: what is embedded by then is still committed.
     fn cancelled(&self) -> bool;
 }
 

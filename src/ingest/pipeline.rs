@@ -31,8 +31,8 @@ pub(super) trait Prepared: Send {
 }
 
 /// Takes each piece of `work` through the stages. `commit` runs on the calling thread, and batches come to it in the
-/// order in which they were embedded. Once the observer says so nothing more is read, and what is read by then is still
-/// committed.
+/// order in which they were embedded. Once the observer says so nothing more is read or embedded, and what is embedded by
+/// then is still committed.
 ///
 /// # Errors
 /// The first of any stage; nothing is committed after it.
@@ -71,6 +71,9 @@ pub(super) fn run<'w, W: Sync, R: Send, P: Prepared, B: Send>(
         let (to_commit, batches) = sync_channel(1);
         threads.spawn(move || {
             while let Some(batch) = next_batch(&prepared, batch_size) {
+                if observer.cancelled() {
+                    return;
+                }
                 let embedded = batch.and_then(&mut embed);
                 let failed = embedded.is_err();
                 if to_commit.send(embedded).is_err() || failed {

@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use super::gate::{Gate, Permit};
 use crate::library::FileState;
-
-/// Larger files are not photographs that the decoders could hold in memory.
-const MAX_FILE_BYTES: u64 = 256 << 20;
+use crate::picture;
 
 /// How often a file is read that changes meanwhile, and how long it is left alone between. Times of modification go in
 /// steps (of up to 10 ms on Linux), so of a file that was just modified a further change might not show: it is left
@@ -32,7 +30,7 @@ pub(super) struct Content {
 /// Reads a whole file, as soon as `gate` has that much memory.
 ///
 /// # Errors
-/// As the system has it; `FileTooLarge` beyond [`MAX_FILE_BYTES`], `InvalidInput` for what is no regular file, and
+/// As the system has it; `FileTooLarge` beyond [`picture::MAX_FILE_BYTES`], `InvalidInput` for what is no regular file, and
 /// `ResourceBusy` where it changes again and again while it is read.
 pub(super) fn read(path: &Path, gate: &Arc<Gate>) -> io::Result<Content> {
     steady(|| read_once(path, gate))
@@ -62,10 +60,7 @@ fn read_once(path: &Path, gate: &Arc<Gate>) -> io::Result<Option<Content>> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
     }
     let state = FileState::of(&metadata);
-    if state.size > MAX_FILE_BYTES {
-        let message = format!("{} bytes are more than the limit of {MAX_FILE_BYTES}", state.size);
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-    }
+    picture::check_size(state.size)?;
     // A time that lies ahead is another computer's, whose clock says nothing here.
     let age = metadata.modified().ok().and_then(|time| time.elapsed().ok());
     if age.is_some_and(|age| age < PAUSE) {
@@ -101,7 +96,10 @@ mod tests {
         let kind = |path: &Path| read(path, &gate).unwrap_err().kind();
         assert_eq!(kind(dir.path()), io::ErrorKind::InvalidInput);
         assert_eq!(kind(&dir.path().join("none")), io::ErrorKind::NotFound);
-        File::create(&path).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
+        File::create(&path)
+            .unwrap()
+            .set_len(picture::MAX_FILE_BYTES + 1)
+            .unwrap();
         assert_eq!(kind(&path), io::ErrorKind::FileTooLarge);
     }
 

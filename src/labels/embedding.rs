@@ -1,17 +1,25 @@
 //! Labels' prompts to labels' vectors, some at a time.
 
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 use clipdex_index::{Batch, Space, Writer};
 
 use super::prompts::{Phrase, Prompts};
 use super::records::{Digest, LabelRecord};
 use super::{Label, LabelError, Recipe, WorkProgress};
-use crate::encoder::TextEncoder;
+use crate::encoder::{Embeddings, TextEncoder};
 use crate::library::Record;
 
 /// Prompts that are embedded and committed together: a killed run loses at most these and those of one more label.
 const PROMPTS_A_COMMIT: usize = 1024;
+
+/// Prompts that are embedded before it is asked for the first time whether to stop, and twice as many each time as long as
+/// that takes less than [`SOON`].
+const FIRST_PROMPTS: usize = 32;
+
+/// A run that is to stop goes on for about twice as long at most.
+const SOON: Duration = Duration::from_millis(400);
 
 /// Labels that are committed together, where they have few prompts between them.
 const LABELS_A_COMMIT: usize = 10_000;
@@ -90,10 +98,9 @@ impl<'a> Work<'a> {
         progress: &dyn WorkProgress,
     ) -> Result<bool, LabelError> {
         while !self.is_empty() {
-            if progress.cancelled() {
+            let Some(embedded) = self.embed_next(0, encoder, &|| progress.cancelled())? else {
                 return Ok(false);
-            }
-            let embedded = self.embed_next(0, encoder)?;
+            };
             let mut batch = writer.batch();
             embedded.write(space, &mut batch)?;
             batch.commit()?;
@@ -102,15 +109,23 @@ impl<'a> Work<'a> {
         Ok(true)
     }
 
-    /// Embeds the next labels: as many as are to be committed together, and at least so many.
+    /// Embeds the next labels: as many as are to be committed together, and at least so many. None where it is `cancelled`,
+    /// and then the work cannot go on.
     ///
     /// # Errors
     /// The encoder fails.
-    pub fn embed_next(&mut self, at_least: usize, encoder: &dyn TextEncoder) -> Result<Embedded, LabelError> {
+    pub fn embed_next(
+        &mut self,
+        at_least: usize,
+        encoder: &dyn TextEncoder,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Option<Embedded>, LabelError> {
         let count = self.labels_a_commit(self.labels).max(at_least).min(self.labels.len());
         let (now, later) = self.labels.split_at(count);
         self.labels = later;
-        let prompts = self.embed(now, encoder)?;
+        let Some(prompts) = self.embed(now, encoder, cancelled)? else {
+            return Ok(None);
+        };
         let labels = now.iter().map(|label| {
             let record = LabelRecord {
                 label: label.clone(),
@@ -118,10 +133,10 @@ impl<'a> Work<'a> {
             };
             (record, self.vector(label))
         });
-        Ok(Embedded {
+        Ok(Some(Embedded {
             labels: labels.collect(),
             prompts,
-        })
+        }))
     }
 
     /// How many of the first labels make about as many new prompts as are to be committed together; at least one.
@@ -142,20 +157,28 @@ impl<'a> Work<'a> {
         phrases.filter(|phrase| self.phrases.get(phrase).is_none_or(|known| known.sum.is_none()))
     }
 
-    /// Embeds the phrases of these labels that are not known yet; returns how many prompts that took.
-    fn embed(&mut self, labels: &[Label], encoder: &dyn TextEncoder) -> Result<usize, LabelError> {
+    /// Embeds the phrases of these labels that are not known yet; returns how many prompts that took, and none where it was
+    /// `cancelled`.
+    fn embed(
+        &mut self,
+        labels: &[Label],
+        encoder: &dyn TextEncoder,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Option<usize>, LabelError> {
         let mut phrases: Vec<Phrase> = labels.iter().flat_map(|label| self.new_phrases(label)).collect();
         let mut seen = HashSet::new();
         phrases.retain(|phrase| seen.insert(phrase.clone()));
         let texts: Vec<Vec<String>> = phrases.iter().map(|phrase| self.prompts.texts(phrase)).collect();
         let flat: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
-        let embeddings = encoder.embed(&flat)?;
-        let mut rows = embeddings.rows();
+        let Some(parts) = embed_in_parts(&flat, encoder, cancelled)? else {
+            return Ok(None);
+        };
+        let mut rows = parts.iter().flat_map(Embeddings::rows);
         for (phrase, texts) in phrases.into_iter().zip(&texts) {
             let vectors = rows.by_ref().take(texts.len());
-            self.phrases.entry(phrase).or_default().sum = Some(sum(vectors, embeddings.dim()));
+            self.phrases.entry(phrase).or_default().sum = Some(sum(vectors, encoder.identity().dim));
         }
-        Ok(flat.len())
+        Ok(Some(flat.len()))
     }
 
     /// The vector of a label whose phrases are embedded. What no label to come needs is forgotten.
@@ -176,6 +199,28 @@ impl<'a> Work<'a> {
         }
         unit(total)
     }
+}
+
+/// Embeds texts, in parts between which it is asked whether to stop; none where that is so.
+fn embed_in_parts(
+    texts: &[&str],
+    encoder: &dyn TextEncoder,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Option<Vec<Embeddings>>, LabelError> {
+    let (mut left, mut size, mut parts) = (texts, FIRST_PROMPTS, Vec::new());
+    while !left.is_empty() {
+        if cancelled() {
+            return Ok(None);
+        }
+        let begun = Instant::now();
+        let (now, later) = left.split_at(size.min(left.len()));
+        parts.push(encoder.embed(now)?);
+        left = later;
+        if begun.elapsed() < SOON {
+            size *= 2;
+        }
+    }
+    Ok(Some(parts))
 }
 
 fn sum<'v>(vectors: impl Iterator<Item = &'v [f32]>, dim: usize) -> Vec<f32> {
@@ -209,14 +254,21 @@ pub fn embed_labels(labels: &[Label], recipe: &Recipe, encoder: &dyn TextEncoder
     let mut work = Work::new(&prompts, labels);
     let mut vectors = Vec::with_capacity(labels.len());
     while !work.is_empty() {
-        let embedded = work.embed_next(0, encoder)?.labels.into_iter();
-        vectors.extend(embedded.map(|(_, vector)| vector));
+        let embedded = work.embed_next(0, encoder, &|| false)?;
+        vectors.extend(
+            embedded
+                .into_iter()
+                .flat_map(|embedded| embedded.labels)
+                .map(|(_, vector)| vector),
+        );
     }
     Ok(vectors)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::encoder::Model;
     use crate::labels::{TemplateSet, With};
@@ -255,6 +307,21 @@ mod tests {
             "cat, kitty and puss in seven templates, and two sentences"
         );
         assert_eq!(work.labels_a_commit(&labels), 3);
+    }
+
+    #[test]
+    fn it_stops_within_a_commit() {
+        let labels: Vec<Label> = (0..500).map(|number| Label::named(format!("thing {number}"))).collect();
+        let prompts = Prompts::new(&Recipe::default(), &labels.iter().collect::<Vec<_>>()).unwrap();
+        let encoder = Model::open("starter").unwrap().text_encoder().unwrap();
+        let asked = Cell::new(0);
+        let cancelled = || asked.replace(asked.get() + 1) == 1;
+        let mut work = Work::new(&prompts, &labels);
+        assert!(work.embed_next(0, encoder.as_ref(), &cancelled).unwrap().is_none());
+        assert_eq!(asked.get(), 2);
+        let mut work = Work::new(&prompts, &labels);
+        let whole = work.embed_next(0, encoder.as_ref(), &|| false).unwrap();
+        assert_eq!(whole.map(|embedded| embedded.prompts()), Some(500));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Sentences with a place for a label's name, as CLIP's zero-shot evaluation uses them (Radford et al., 2021, 3.1.4).
 
 use std::fmt;
-use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::LabelError;
+use super::source::read_text;
 
 const PLACE: &str = "{}";
 
@@ -87,11 +87,7 @@ impl TemplateSet {
             return Ok(Self::none());
         }
         let Some(name) = text.strip_prefix("builtin:") else {
-            let read = fs::read_to_string(text).map_err(|source| LabelError::Read {
-                path: PathBuf::from(text),
-                source,
-            })?;
-            return Self::parse(text, &read);
+            return Self::parse(text, &read_text(Path::new(text))?);
         };
         match BUILTIN.into_iter().find(|(known, _)| *known == name) {
             Some((_, lines)) => Self::parse(text, lines),

@@ -156,10 +156,10 @@ impl<'a> BankWriter<'a> {
         alongside: Option<Alongside>,
         progress: &dyn WorkProgress,
     ) -> Result<AddOutcome, LabelError> {
-        let space = self.open(name, record)?;
         let together = if alongside.is_some() { labels.len() } else { 0 };
         let alongside = alongside.unwrap_or_default();
-        let plan = self.plan(&space, record, labels, &alongside.removed)?;
+        let known = self.writer.library().index().space(&space_name(name)?)?;
+        let plan = self.plan(known.as_ref(), record, labels, &alongside.removed)?;
         let mut outcome = plan.outcome;
         let mut work = Work::new(&plan.prompts, &plan.work);
         progress.planned(work.count());
@@ -174,9 +174,15 @@ impl<'a> BankWriter<'a> {
         };
         // Labels that were given come first.
         let first = match &encoder {
-            Some(encoder) => work.embed_next(together, encoder.as_ref())?,
-            None => Embedded::default(),
+            Some(encoder) => work.embed_next(together, encoder.as_ref(), &|| progress.cancelled())?,
+            None => Some(Embedded::default()),
         };
+        let Some(first) = first else {
+            outcome.interrupted = true;
+            return Ok(outcome);
+        };
+        // Not before: a bank that cannot be filled is not made.
+        let space = self.open(name, record)?;
         let mut batch = self.writer.index_mut().batch();
         for (item, record) in plan.payloads {
             batch.set_payload(&space, item, &record.encode()?)?;
@@ -214,17 +220,20 @@ impl<'a> BankWriter<'a> {
         Ok(space)
     }
 
-    /// What has to be done so that the bank has `labels` and lacks what is removed, and every vector is by the record's
+    /// What has to be done so that the bank, of which this is the space if it is there, has `labels` and lacks what is removed, and every vector is by the record's
     /// recipe.
     fn plan(
         &self,
-        space: &Space,
+        space: Option<&Space>,
         record: &BankRecord,
         labels: Vec<Label>,
         removed: &BTreeSet<ItemId>,
     ) -> Result<Plan, LabelError> {
-        let stored = stored_labels(self.writer.library().index(), space)?.into_iter();
-        let stored = stored.filter(|(item, _)| !removed.contains(item));
+        let stored = match space {
+            Some(space) => stored_labels(self.writer.library().index(), space)?,
+            None => Vec::new(),
+        };
+        let stored = stored.into_iter().filter(|(item, _)| !removed.contains(item));
         let mut stored: BTreeMap<String, (ItemId, LabelRecord)> = stored
             .map(|(item, record)| (record.label.key().to_owned(), (item, record)))
             .collect();

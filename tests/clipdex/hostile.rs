@@ -130,6 +130,17 @@ fn links_pipes_and_strange_names() {
         let found = output.stdout.split(|byte| *byte == 0).any(|path| path.ends_with(name));
         assert!(found, "{}", name.escape_ascii());
     }
+    let strange = sandbox.photos().join(OsStr::from_bytes(names[1]));
+    let like = sandbox.ok([OsStr::new("search"), strange.as_os_str(), OsStr::new("--json")]);
+    assert!(
+        like.contains("\"path_hex\""),
+        "a name that is no text names a picture: {like}"
+    );
+    assert_eq!(
+        sandbox.run([OsStr::new("search"), OsStr::from_bytes(b"a \xff")]).code,
+        Some(2)
+    );
+
     let table = sandbox.ok(["search", "shoes", "-k", "5"]);
     assert_eq!(table.lines().count(), 5);
     assert!(!table.contains(['\x1b', '\u{202e}']), "{table}");
@@ -142,4 +153,42 @@ fn links_pipes_and_strange_names() {
         .next()
         .unwrap();
     assert!(hex.ends_with("ff2e6a7067"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_never_ends_is_refused() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg"]);
+    sandbox.index();
+    let list = sandbox.file("list.txt", "cat\ndog\n");
+    sandbox.ok(["label", "add", "pets", list.to_str().unwrap()]);
+    let huge = sandbox.file("huge.jpg", "");
+    fs::File::options()
+        .write(true)
+        .open(&huge)
+        .unwrap()
+        .set_len(3 << 30)
+        .unwrap();
+    let refused = |args: &[&str], word: &str| {
+        let run = sandbox.run(args);
+        assert_eq!(run.code, Some(2), "{args:?}: {}", run.stdout);
+        assert!(run.stderr.contains(word), "{args:?}: {}", run.stderr);
+    };
+    for file in ["/dev/zero", huge.to_str().unwrap()] {
+        for args in [
+            &["similar", file][..],
+            &["search", file],
+            &["classify", file, "--labels", "pets"],
+            &["label", "teach", "pets", "cat", file],
+        ] {
+            refused(args, "the limit of 268435456 bytes");
+        }
+        refused(&["label", "add", "zeros", file], "line 1: longer than 65536 bytes");
+        refused(
+            &["label", "add", "pets", "list.txt", "--templates", file],
+            "line 1: longer",
+        );
+    }
+    let run = sandbox.script("\"$0\" classify <(cat photos/cat.jpg) --labels pets");
+    assert_eq!(run.code, Some(0), "a picture may come through a pipe: {}", run.stderr);
 }

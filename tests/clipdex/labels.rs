@@ -1,11 +1,20 @@
+use std::cell::Cell;
 use std::fs;
+#[cfg(unix)]
+use std::process::{Command, Stdio};
+#[cfg(unix)]
+use std::thread;
+#[cfg(unix)]
+use std::time::Duration;
 
-use clipdex::labels::Bank;
-use clipdex::library::Library;
+use clipdex::labels::{Bank, BankWriter, LabelSource, RecipeChange, WorkProgress};
+use clipdex::library::{Library, LibraryWriter};
 use serde_json::json;
 
 use crate::durability::{assert_whole, spawn_and_kill};
 use crate::output::golden;
+#[cfg(unix)]
+use crate::sandbox::Run;
 use crate::sandbox::{Sandbox, sample};
 
 #[test]
@@ -77,6 +86,60 @@ fn a_killed_run_goes_on_from_its_last_commit() {
         (&json!("thing 0"), &json!("thing 2499"))
     );
     assert_whole(&sandbox);
+}
+
+/// Is to stop when it was asked so many times.
+struct Stop(Cell<usize>);
+
+impl WorkProgress for Stop {
+    fn planned(&self, _: usize) {}
+    fn committed(&self, _: usize) {}
+    fn cancelled(&self) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        left == 0
+    }
+}
+
+#[test]
+fn a_bank_is_made_with_its_first_labels() {
+    let sandbox = Sandbox::new();
+    let names: String = (0..500).map(|number| format!("thing {number}\n")).collect();
+    let source = LabelSource::File(sandbox.file("list.txt", &names));
+    let mut writer = LibraryWriter::open(&sandbox.library(), None, "starter").unwrap();
+    for asked in 0..3 {
+        let stop = Stop(Cell::new(asked));
+        let outcome = BankWriter::new(&mut writer).add("things", &source, &RecipeChange::default(), &stop);
+        assert!(outcome.unwrap().interrupted);
+        assert!(
+            Bank::all(writer.library()).unwrap().is_empty(),
+            "stopped after {asked} questions"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_is_answered() {
+    let sandbox = Sandbox::new();
+    let names: String = (0..50_000).map(|number| format!("thing {number}\n")).collect();
+    let list = sandbox.file("list.txt", &names);
+    let mut command = sandbox.command();
+    command.args(["label", "add", "things", list.to_str().unwrap()]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    while Library::open(&sandbox.library()).is_err() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(signal.unwrap().success());
+    let run = Run::from(child.wait_with_output().unwrap());
+    assert_eq!(run.code, Some(130), "{}", run.stderr);
+    assert_eq!(
+        run.stderr.matches("a second Ctrl-C ends at once").count(),
+        1,
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

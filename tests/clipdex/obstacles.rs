@@ -10,28 +10,8 @@ use clipdex::library::Library;
 
 use crate::durability::assert_whole;
 #[cfg(target_os = "linux")]
-use crate::sandbox::{Run, picture};
+use crate::sandbox::picture;
 use crate::sandbox::{Sandbox, sample};
-
-/// Runs `script` with bash, in which `$0` is the program and `$1` the library.
-#[cfg(target_os = "linux")]
-fn script(sandbox: &Sandbox, script: &str) -> Run {
-    let program = sandbox.command();
-    let mut command = std::process::Command::new("bash");
-    command
-        .arg("-c")
-        .arg(script)
-        .arg(program.get_program())
-        .arg(sandbox.library());
-    command.current_dir(sandbox.photos().parent().unwrap());
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command.output().unwrap().into()
-}
 
 #[cfg(target_os = "linux")]
 #[test]
@@ -46,7 +26,7 @@ fn a_full_disk_ends_the_run_and_keeps_what_was_committed() {
     // first limit is met when the database is opened, the second by its log of commits.
     for limit in [16, 80] {
         let index = "exec \"$0\" index photos --batch-size 8";
-        let run = script(&sandbox, &format!("trap '' XFSZ; ulimit -f {limit}; {index}"));
+        let run = sandbox.script(&format!("trap '' XFSZ; ulimit -f {limit}; {index}"));
         assert_eq!(run.code, Some(2), "{}{}", run.stdout, run.stderr);
         assert!(run.stderr.contains("check free space"), "{}", run.stderr);
         assert_whole(&sandbox);
@@ -68,10 +48,9 @@ fn a_library_that_cannot_be_written_is_searched_all_the_same() {
     sandbox.index();
     let read_only = |then: &str| {
         let mount = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" || exit 99";
-        script(
-            &sandbox,
-            &format!("exec unshare --map-root-user --mount bash -c '{mount}; exec \"$0\" {then}' \"$0\" \"$1\""),
-        )
+        sandbox.script(&format!(
+            "exec unshare --map-root-user --mount bash -c '{mount}; exec \"$0\" {then}' \"$0\" \"$1\""
+        ))
     };
     if read_only("--version").code != Some(0) {
         // A system that lets nobody mount, as some containers.

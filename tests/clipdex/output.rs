@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Run, Sandbox};
 
 const NAMES: [&str; 3] = ["cat.jpg", "coffee-cup.jpg", "dress-1.jpg"];
 
@@ -118,6 +118,16 @@ fn status_tells_what_there_is() {
 }
 
 #[test]
+fn help_tells_what_all_commands_have_from_what_one_has() {
+    let help = Sandbox::new().ok(["similar", "--help"]);
+    let (own, all) = help.split_once("\nOptions of all commands:\n").unwrap();
+    for option in ["--library", "--model", "--precision", "--device", "--quiet"] {
+        assert!(all.contains(option) && !own.contains(option), "{option}: {help}");
+    }
+    assert!(own.contains("--exact") && !all.contains("--exact"), "{help}");
+}
+
+#[test]
 fn models_and_completions() {
     let sandbox = Sandbox::new();
     let models = sandbox.json(["models", "list", "--json"]);
@@ -129,20 +139,122 @@ fn models_and_completions() {
 }
 
 #[test]
+fn documents_tell_their_version_first() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg"]);
+    sandbox.index();
+    let list = sandbox.file("list.txt", "cat\ndog\n");
+    let list = list.to_str().unwrap();
+    for args in [
+        &["label", "add", "pets", list][..],
+        &["label", "edit", "pets", "dog", "--definition", "barks"],
+        &["label", "teach", "pets", "cat", "photos/cat.jpg"],
+        &["label", "diff", "pets", list],
+        &["status"],
+        &["verify"],
+        &["doctor"],
+        &["compact"],
+        &["models", "info", "starter"],
+        &["models", "pull", "starter"],
+        &["search", "cat"],
+        &["classify", "photos/cat.jpg", "--labels", "pets"],
+        &["tag", "--labels", "pets"],
+    ] {
+        let text = sandbox.run(args.iter().chain(&["--json"])).stdout;
+        assert!(text.starts_with("{\n  \"schema\": 1,\n"), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn one_is_told_in_the_singular() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg"]);
+    fs::copy(sandbox.photo("cat.jpg"), sandbox.photo("copy.jpg")).unwrap();
+    assert_eq!(sandbox.ok(["index", "photos"]), "photos: 1 added, 1 copy\n");
+    let list = sandbox.file("list.txt", "cat\n");
+    sandbox.ok(["label", "add", "pets", list.to_str().unwrap()]);
+    assert!(sandbox.ok(["label", "list"]).starts_with("pets  1 label, "));
+    let tagged = sandbox.ok(["tag", "--labels", "pets"]);
+    assert!(tagged.starts_with("pets: 1 of 1 photograph tagged"), "{tagged}");
+    sandbox.ok(["compact"]);
+    assert_eq!(
+        sandbox.ok(["compact"]),
+        "nothing to do: 1 photograph is in one segment\n"
+    );
+}
+
+#[test]
+fn an_empty_setting_is_none() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg"]);
+    sandbox.index();
+    let run = |variable: &str, value: &str, args: &[&str]| -> Run {
+        sandbox
+            .command()
+            .env(variable, value)
+            .args(args)
+            .output()
+            .unwrap()
+            .into()
+    };
+    for variable in ["CLIPDEX_PRECISION", "CLIPDEX_DEVICE"] {
+        let found = run(variable, "", &["search", "cat"]);
+        assert_eq!(found.code, Some(0), "{variable}: {}", found.stderr);
+        let junk = run(variable, "junk", &["search", "cat"]);
+        assert!(junk.code == Some(2) && junk.stderr.contains("junk"), "{}", junk.stderr);
+        assert_eq!(run(variable, "junk", &["completions", "bash"]).code, Some(0));
+    }
+    let library = sandbox.library();
+    let given = run(
+        "CLIPDEX_LIBRARY",
+        "",
+        &["status", "--library", library.to_str().unwrap()],
+    );
+    assert_eq!(given.code, Some(0), "{}", given.stderr);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_reader_that_has_enough_is_no_error() {
     let sandbox = Sandbox::with_samples(&NAMES);
     sandbox.index();
-    let program = env!("CARGO_BIN_EXE_clipdex");
-    let script = format!("set -o pipefail; '{program}' label show things | head -n 1");
     // One name under many identifiers is embedded once, so that a long bank is quick to make.
     let rows: String = (0..20_000).map(|id| format!("n{id}\tcat\n")).collect();
-    let one = sandbox.file("one.tsv", &format!("id\tname\n{rows}"));
-    sandbox.ok(["label", "add", "things", one.to_str().unwrap()]);
-    let output = std::process::Command::new("bash")
-        .args(["-c", &script])
-        .env("CLIPDEX_LIBRARY", sandbox.library())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(output.stderr.is_empty());
+    let many = sandbox.file("many.tsv", &format!("id\tname\n{rows}"));
+    sandbox.ok(["label", "add", "things", many.to_str().unwrap()]);
+    for args in [
+        "label show things",
+        "label show things --json",
+        "label export things",
+        "label export things --format csv",
+        "label export things --format jsonl",
+        "classify photos/cat.jpg --labels things -k 20000 --csv",
+        "completions bash",
+        "completions zsh",
+    ] {
+        // What reads is gone before anything is written.
+        let run = sandbox.script(&format!("set -o pipefail; {{ sleep 0.1; \"$0\" {args}; }} | true"));
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{args}");
+    }
+    let run = sandbox.script("set -o pipefail; \"$0\" label show things | head -n 1");
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let sandbox = Sandbox::with_samples(&NAMES);
+    sandbox.index();
+    for args in [
+        "search cat",
+        "search cat --csv",
+        "search cat --json",
+        "completions bash",
+    ] {
+        let run = sandbox.script(&format!("\"$0\" {args} >/dev/full"));
+        assert_eq!(run.code, Some(2), "{args}");
+        let told = run.stderr.strip_prefix("clipdex: cannot write standard output: ");
+        assert!(
+            told.is_some_and(|told| told.lines().count() == 1),
+            "{args}: {}",
+            run.stderr
+        );
+    }
 }

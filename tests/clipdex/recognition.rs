@@ -85,7 +85,7 @@ fn none_of_these_is_said() {
 
     let nothing = sandbox.run(base.iter().chain(&["--min-prob", "1"]));
     assert_eq!(nothing.code, Some(1));
-    assert_eq!(nothing.stdout, "photos/cat.jpg\n           none of these\n");
+    assert_eq!(nothing.stdout, "photos/cat.jpg\n           no label is likely enough\n");
     let some = classify(&sandbox, &["-k", "9", "--min-prob", "0.2"]);
     assert!(
         some["predictions"]

@@ -69,7 +69,20 @@ impl Sandbox {
     /// The program, on this sandbox's library and in its directory. It sees no model of the user's, and nothing of the
     /// user's settings for it, for the hub or for proxies.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_clipdex"));
+        self.command_of(env!("CARGO_BIN_EXE_clipdex"))
+    }
+
+    /// Runs `script` with bash, in which `$0` is the program and `$1` the library.
+    #[cfg(unix)]
+    pub fn script(&self, script: &str) -> Run {
+        let mut bash = self.command_of("bash");
+        bash.args(["-c", script, env!("CARGO_BIN_EXE_clipdex")])
+            .arg(self.library());
+        bash.output().unwrap().into()
+    }
+
+    fn command_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy().to_uppercase();
             if text.starts_with("HF_") || text.starts_with("CLIPDEX_") || text.ends_with("_PROXY") {

@@ -104,6 +104,30 @@ fn endings_are_told_by_the_exit_code() {
 }
 
 #[test]
+fn no_results_cannot_be_asked_for() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg"]);
+    sandbox.index();
+    for number in ["0", "-1", "many"] {
+        for args in [
+            &["search", "cat", "-k", number][..],
+            &["search", "cat", "--ef", number],
+            &["similar", "photos/cat.jpg", "-k", number],
+            &["classify", "photos/cat.jpg", "--labels", "pets", "-k", number],
+            &["label", "suggest", "-n", number],
+            &["index", "photos", "--jobs", number],
+        ] {
+            let run = sandbox.run(args);
+            assert_eq!(run.code, Some(2), "{args:?}");
+            assert!(
+                run.stderr.contains("a whole number of at least 1 is needed"),
+                "{args:?}: {}",
+                run.stderr
+            );
+        }
+    }
+}
+
+#[test]
 fn a_portable_library_moves_with_its_photographs() {
     let sandbox = Sandbox::with_samples(&["cat.jpg", "dress-1.jpg"]);
     sandbox.ok(["index", "photos", "--library", "photos/.clipdex"]);
@@ -121,4 +145,35 @@ fn a_portable_library_moves_with_its_photographs() {
     assert_eq!(found.trim_end(), moved.join("cat.jpg").to_str().unwrap());
     let summary = sandbox.json(["index", "elsewhere", "--library", "elsewhere/.clipdex", "--json"]);
     assert_eq!(summary[0]["unchanged"], 2);
+}
+
+#[test]
+fn a_path_is_never_taken_for_words() {
+    let sandbox = Sandbox::with_samples(&["cat.jpg", "dress-1.jpg"]);
+    sandbox.index();
+    for path in [
+        "./missing.jpg",
+        "missing.JPEG",
+        "/missing/cat",
+        "../missing",
+        "~/missing",
+    ] {
+        let run = sandbox.run(["search", path]);
+        assert_eq!(run.code, Some(2), "{path}: {}", run.stdout);
+        let named = format!("'{path}'");
+        assert!(
+            run.stderr.contains(&named) && run.stderr.contains("as words"),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(sandbox.run(["search", "photo", path]).code, Some(0), "the remedy");
+    }
+    for path in ["/dev/null", "./photos"] {
+        let run = sandbox.run(["search", path]);
+        assert_eq!(run.code, Some(2), "{path}: {}", run.stdout);
+        assert!(run.stderr.contains(path), "{}", run.stderr);
+    }
+    for words in ["dresses/skirts", "photos", "a cat in cat.jpg", "missing.jpg, of a cat"] {
+        assert_eq!(sandbox.run(["search", words]).code, Some(0), "{words}");
+    }
 }

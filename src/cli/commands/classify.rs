@@ -1,10 +1,11 @@
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
 
-use super::between_0_and_1;
+use super::{between_0_and_1, count};
 use crate::cli::output::{FormatArgs, HierarchyAnswer, ImagePredictions, PredictionList};
 use crate::cli::{Global, Outcome, complain};
 use crate::encoder::Model;
@@ -26,11 +27,11 @@ pub(in crate::cli) struct ClassifyArgs {
     labels: String,
 
     /// Number of labels for each picture
-    #[arg(short, value_name = "N", default_value_t = 5)]
-    k: usize,
+    #[arg(short, value_name = "N", default_value = "5", value_parser = count, allow_negative_numbers = true)]
+    k: NonZeroUsize,
 
     /// Leave out labels less likely than this, 0 to 1
-    #[arg(long, value_name = "P", default_value_t = 0.0, hide_default_value = true, value_parser = probability)]
+    #[arg(long, value_name = "P", default_value_t = 0.0, hide_default_value = true, value_parser = probability, allow_negative_numbers = true)]
     min_prob: f32,
 
     /// Let "none of these" compete: sentences that are true of any photograph, and of things that the bank does not name
@@ -46,7 +47,7 @@ pub(in crate::cli) struct ClassifyArgs {
     hierarchy: bool,
 
     /// How certain an answer of --hierarchy has to be, 0 to 1
-    #[arg(long, value_name = "P", default_value_t = 0.9, value_parser = probability, requires = "hierarchy")]
+    #[arg(long, value_name = "P", default_value_t = 0.9, value_parser = probability, allow_negative_numbers = true, requires = "hierarchy")]
     confidence: f32,
 
     /// Only labels that are this or a kind of it: a name, a synonym or an identifier
@@ -62,7 +63,7 @@ pub(in crate::cli) struct ClassifyArgs {
 pub(super) struct TemperatureArg {
     /// Divide the model's logits by this: more makes probabilities more alike, less tells them further apart [default:
     /// what `clipdex label calibrate` found for the bank, else 1]
-    #[arg(long, value_name = "T", value_parser = temperature)]
+    #[arg(long, value_name = "T", value_parser = temperature, allow_negative_numbers = true)]
     temperature: Option<f32>,
 }
 
@@ -146,7 +147,7 @@ impl ClassifyArgs {
         recognition: &Recognition<'_>,
     ) -> Result<Vec<(Prediction, Label)>> {
         let mut predictions = Vec::new();
-        for prediction in recognition.best(self.k) {
+        for prediction in recognition.best(self.k.get()) {
             if prediction.probability < self.min_prob {
                 break;
             }

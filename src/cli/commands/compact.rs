@@ -6,7 +6,7 @@ use clipdex_index::{IndexError, SealSummary};
 use serde::Serialize;
 
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::write_json;
+use crate::cli::output::{counted, write_document};
 use crate::cli::progress::Watcher;
 use crate::cli::{Global, Outcome};
 use crate::library::{LibraryError, LibraryWriter};
@@ -35,7 +35,7 @@ impl CompactArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         // Opening for writing would make a library where there is none.
         global.open()?.images()?;
-        let interrupt = Interrupt::install()?;
+        let interrupt = Interrupt::install(global.quiet)?;
         let mut writer = global.open_for_writing()?;
         let Some(summary) = compact(global, &mut writer, &interrupt)? else {
             return Ok(Outcome::Interrupted);
@@ -54,12 +54,17 @@ impl CompactArgs {
                 written,
                 bytes,
             };
-            write_json(out, &report)?;
+            write_document(out, &report)?;
         } else if written {
             let how = if graph { "with a graph" } else { "to be scanned" };
-            writeln!(out, "{items} photographs in one segment, {how}")?;
+            writeln!(out, "{} in one segment, {how}", counted(items, "photograph"))?;
         } else {
-            writeln!(out, "nothing to do: {items} photographs are in one segment")?;
+            let are = if items == 1 { "is" } else { "are" };
+            writeln!(
+                out,
+                "nothing to do: {} {are} in one segment",
+                counted(items, "photograph")
+            )?;
         }
         Ok(Outcome::Done)
     }

@@ -1,5 +1,6 @@
 use std::io::Write;
 
+use anyhow::Result;
 use clap::{Args, CommandFactory};
 use clap_complete::{Shell, generate};
 
@@ -13,8 +14,11 @@ pub(in crate::cli) struct CompletionsArgs {
 }
 
 impl CompletionsArgs {
-    pub fn run(self, mut out: &mut dyn Write) -> Outcome {
-        generate(self.shell, &mut Cli::command(), "clipdex", &mut out);
-        Outcome::Done
+    pub fn run(self, out: &mut dyn Write) -> Result<Outcome> {
+        // Writing the script panics where that fails, which it cannot do in memory.
+        let mut script = Vec::new();
+        generate(self.shell, &mut Cli::command(), "clipdex", &mut script);
+        out.write_all(&script)?;
+        Ok(Outcome::Done)
     }
 }

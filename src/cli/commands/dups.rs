@@ -3,7 +3,7 @@ use std::io::Write;
 use anyhow::Result;
 use clap::Args;
 
-use crate::cli::output::DuplicateList;
+use crate::cli::output::{DuplicateList, counted};
 use crate::cli::{Global, Outcome};
 use crate::duplicates::{DuplicateOptions, find_duplicates};
 
@@ -29,9 +29,9 @@ impl DupsArgs {
         let found = find_duplicates(&library, DuplicateOptions { exact: self.exact })?;
         if found.without_hash > 0 {
             global.remark(&format!(
-                "{} photographs were indexed by an older clipdex, which kept no perceptual hashes: of them only files of \
-                 the same content are found",
-                found.without_hash
+                "indexed by an older clipdex, which kept no perceptual hashes: {}, of which only files of the same content \
+                 are found",
+                counted(found.without_hash, "photograph")
             ));
         }
         let list = DuplicateList(&found.groups);

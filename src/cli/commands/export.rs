@@ -8,7 +8,7 @@ use clap::Args;
 use clipdex_index::{RootId, Salvage, SalvagedItem, Space};
 use serde::Serialize;
 
-use crate::cli::output::{PathField, write_json_line};
+use crate::cli::output::{PathField, counted, write_json_line};
 use crate::cli::{Global, Outcome};
 use crate::library::{Library, PhotoRecord, Record, TAGS, bytes_to_path, root_dir};
 use photo::PhotoRow;
@@ -68,7 +68,9 @@ impl ExportArgs {
         }
         let gaps = salvage.gaps();
         global.remark(&format!(
-            "{items} items were read; {gaps} places could not be, each of which may have held many"
+            "read: {}; not to be read: {}, each of which may have held many items",
+            counted(items, "item"),
+            counted(gaps, "place")
         ));
         Ok(Outcome::found(items > 0))
     }

@@ -10,10 +10,11 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use super::count;
 use crate::cli::events::Event;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::write_json;
-use crate::cli::{Global, Outcome, is_broken_pipe};
+use crate::cli::output::{is_broken_pipe, write_json};
+use crate::cli::{Global, Outcome};
 use crate::ingest::Options;
 use crate::library::LibraryWriter;
 use crate::media::Limits;
@@ -37,11 +38,11 @@ pub(in crate::cli) struct IndexArgs {
     dirs: Vec<PathBuf>,
 
     /// Threads that decode [default: one a core]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     jobs: Option<NonZeroUsize>,
 
     /// Photographs that are embedded and committed together, at most [default: 32]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     batch_size: Option<NonZeroUsize>,
 
     /// Largest photograph to decode, in pixels: width times height [default: 200000000]
@@ -89,7 +90,7 @@ impl IndexArgs {
 
     fn index(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         global.fetch_model()?;
-        let interrupt = Interrupt::install()?;
+        let interrupt = Interrupt::install(global.quiet)?;
         let reporter = Reporter::new(global, self.json_progress, &interrupt);
         let options = self.options();
         if self.dirs.is_empty() {

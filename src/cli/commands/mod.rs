@@ -13,6 +13,7 @@ mod tag;
 mod verify;
 
 use std::io::Write;
+use std::num::NonZeroUsize;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -55,9 +56,15 @@ impl Command {
             Self::Doctor(args) => args.run(global, out),
             Self::Export(args) => args.run(global, out),
             Self::Models(args) => args.run(global, out),
-            Self::Completions(args) => Ok(args.run(out)),
+            Self::Completions(args) => args.run(out),
         }
     }
+}
+
+/// A number of things to give, look at or keep.
+fn count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| "a whole number of at least 1 is needed".to_owned())
 }
 
 /// A number from 0 to 1, which messages call a `what`.

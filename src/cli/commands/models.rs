@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::cli::output::{plain, write_json};
+use crate::cli::output::{plain, write_document};
 use crate::cli::{Global, Outcome};
 use crate::encoder::{Identity, Model};
 
@@ -98,7 +98,7 @@ fn info(identity: &Identity, json: bool, out: &mut dyn Write) -> Result<()> {
         fingerprint: identity.fingerprint.to_string(),
     };
     if json {
-        write_json(out, &row)?;
+        write_document(out, &row)?;
         return Ok(());
     }
     writeln!(out, "name         {}", plain(row.name))?;

@@ -1,13 +1,14 @@
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use clap::Args;
 use clipdex_index::ItemId;
 
-use super::{between_0_and_1, similar};
-use crate::cli::output::{Format, FormatArgs, HitList, PathArgs, QueryText};
+use super::{between_0_and_1, count, similar};
+use crate::cli::output::{Format, FormatArgs, HitList, PathArgs, QueryText, plain_path};
 use crate::cli::{Global, Outcome};
 use crate::encoder::Model;
 use crate::library::Library;
@@ -15,15 +16,18 @@ use crate::media;
 use crate::query::{self, SearchOptions};
 use crate::tags::{self, TagFilter};
 
+/// How a path begins that no description does.
+const PREFIXES: [&str; 4] = ["/", "./", "../", "~/"];
+
 /// Find photographs by words, or by a picture
 ///
-/// The words are taken together as one description. A single argument that names an existing picture (./image.jpg)
-/// finds photographs like it.
+/// The words are taken together as one description. A single argument that is the path of a picture (./image.jpg) finds
+/// photographs like it.
 #[derive(Args)]
 pub(in crate::cli) struct SearchArgs {
     /// A description in words, or a picture file
     #[arg(required = true, value_name = "QUERY")]
-    query: Vec<String>,
+    query: Vec<OsString>,
 
     #[command(flatten)]
     results: ResultArgs,
@@ -33,19 +37,19 @@ pub(in crate::cli) struct SearchArgs {
 #[derive(Args)]
 pub(super) struct ResultArgs {
     /// Number of results
-    #[arg(short, value_name = "N", default_value_t = 10)]
-    k: usize,
+    #[arg(short, value_name = "N", default_value = "10", value_parser = count, allow_negative_numbers = true)]
+    k: NonZeroUsize,
 
     /// Compare with every photograph, however large the library
     #[arg(long)]
     exact: bool,
 
     /// Candidates that the search of a large library keeps: more is slower and misses less
-    #[arg(long, value_name = "N", conflicts_with = "exact")]
+    #[arg(long, value_name = "N", conflicts_with = "exact", value_parser = count, allow_negative_numbers = true)]
     ef: Option<NonZeroUsize>,
 
     /// Share of the nearest photographs to find, 0 to 1, in a large library [default: 0.99, or what its graph reaches]
-    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with_all = ["exact", "ef"])]
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true, conflicts_with_all = ["exact", "ef"])]
     target_recall: Option<f32>,
 
     /// Only photographs with this tag, or a tag that is a kind of it; repeated, with all of them. `clipdex tag` gives tags
@@ -62,11 +66,14 @@ pub(super) struct ResultArgs {
 impl SearchArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         if let [query] = self.query.as_slice()
-            && let Some(picture) = as_picture(query)
+            && let Some(picture) = as_picture(query)?
         {
-            return similar::find(global, &picture, false, &self.results, out);
+            return similar::find(global, picture, false, &self.results, out);
         }
-        let words = self.query.join(" ");
+        let words = self.query.iter().map(|word| word.to_str()).collect::<Option<Vec<_>>>();
+        let Some(words) = words.map(|words| words.join(" ")) else {
+            bail!("the query is not UTF-8; to find photographs like one, give its path alone");
+        };
         if words.trim().is_empty() {
             bail!("the query is empty; say what the photographs show");
         }
@@ -81,7 +88,7 @@ impl SearchArgs {
 impl ResultArgs {
     /// Number of results.
     pub fn k(&self) -> usize {
-        self.k
+        self.k.get()
     }
 
     /// How results are written.
@@ -104,7 +111,7 @@ impl ResultArgs {
             conditions => Some(tags::photos_with(library, model.identity(), conditions)?),
         };
         let options = SearchOptions {
-            k: self.k,
+            k: self.k(),
             exact: self.exact,
             ef: self.ef.map(NonZeroUsize::get),
             target_recall: self.target_recall,
@@ -127,9 +134,24 @@ fn share(text: &str) -> Result<f32, String> {
     between_0_and_1(text, "share")
 }
 
-/// The query as a picture file: it exists, and it looks like a path or has the name of a picture.
-fn as_picture(query: &str) -> Option<PathBuf> {
-    let path = Path::new(query);
-    let looks_like_one = path.components().count() > 1 || query.starts_with('.') || media::is_photo_name(path);
-    (looks_like_one && path.is_file()).then(|| path.to_path_buf())
+/// The query as the path of a picture: it looks like one or has the name of a picture, and there is such a file.
+///
+/// # Errors
+/// It can hardly be anything else, and there is no such file.
+fn as_picture(query: &OsStr) -> Result<Option<&Path>> {
+    let (path, bytes) = (Path::new(query), query.as_encoded_bytes());
+    let named = media::is_photo_name(path);
+    let looks_like_one = path.components().count() > 1 || bytes.starts_with(b".") || named;
+    let is_one = PREFIXES.iter().any(|prefix| bytes.starts_with(prefix.as_bytes()))
+        || named && !bytes.iter().any(u8::is_ascii_whitespace);
+    if path.exists() && (is_one || looks_like_one && !path.is_dir()) {
+        return Ok(Some(path));
+    }
+    if is_one {
+        let name = plain_path(path);
+        bail!(
+            "there is no picture '{name}'; to search for this as words, add another: `clipdex search photo '{name}'`"
+        );
+    }
+    Ok(None)
 }

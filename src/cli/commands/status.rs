@@ -7,7 +7,7 @@ use clap::Args;
 use clipdex_index::{SearchParams, SegmentStats, SpaceStats};
 use serde::Serialize;
 
-use crate::cli::output::{PathField, counted, plain, plain_path, shown_path, write_json};
+use crate::cli::output::{PathField, counted, plain, plain_path, shown_path, write_document};
 use crate::cli::{Global, Outcome};
 use crate::labels::Bank;
 use crate::library::{Library, bytes_to_path};
@@ -118,7 +118,7 @@ impl StatusArgs {
         }
         if self.json {
             status.failed_files = self.failures.then_some(failures);
-            write_json(out, &status)?;
+            write_document(out, &status)?;
         } else if self.failures {
             for row in &failures {
                 writeln!(out, "{}: {}", shown_path(&row.file), plain(&row.reason))?;
@@ -178,13 +178,13 @@ impl Status {
         writeln!(out, "library   {} ({megabytes:.1} MB)", plain_path(library.dir()))?;
         writeln!(out, "model     {}, {} dimensions", self.model, self.dim)?;
         if let Some(ChangeRow { model, photos }) = &self.change {
-            let (model, total) = (plain(model), self.photos);
+            let (model, total) = (plain(model), counted(self.photos, "photograph"));
             writeln!(
                 out,
-                "change    to model {model}: {photos} of {total} photographs embedded; `clipdex index --model '{model}'` goes on"
+                "change    to model {model}: {photos} of {total} embedded; `clipdex index --model '{model}'` goes on"
             )?;
         }
-        writeln!(out, "photos    {}", counted(self.photos as usize, "photograph"))?;
+        writeln!(out, "photos    {}", counted(self.photos, "photograph"))?;
         writeln!(out, "search    {}", self.search)?;
         if let Some(recall) = &self.recall {
             writeln!(out, "recall    {recall}")?;
@@ -199,12 +199,7 @@ impl Status {
             )?;
         }
         for bank in &self.banks {
-            writeln!(
-                out,
-                "labels    {} ({})",
-                bank.name,
-                counted(bank.labels as usize, "label")
-            )?;
+            writeln!(out, "labels    {} ({})", bank.name, counted(bank.labels, "label"))?;
         }
         if self.failures > 0 {
             writeln!(

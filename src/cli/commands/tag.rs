@@ -26,7 +26,7 @@ pub(in crate::cli) struct TagArgs {
     labels: String,
 
     /// The least probability of a tag, 0 to 1
-    #[arg(long, value_name = "P", default_value_t = 0.1, value_parser = probability)]
+    #[arg(long, value_name = "P", default_value_t = 0.1, value_parser = probability, allow_negative_numbers = true)]
     min_prob: f32,
 
     /// Tags of a photograph, at most
@@ -74,7 +74,7 @@ impl TagArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         // Opening for writing would make a library where there is none.
         Bank::open(&Library::open(&global.library_dir()?)?, &self.labels)?;
-        let watcher = Watcher::new("photographs", global.quiet, &Interrupt::install()?);
+        let watcher = Watcher::new("photographs", global.quiet, &Interrupt::install(global.quiet)?);
         let mut writer = global.open_for_writing()?;
         let bank = Bank::open(writer.library(), &self.labels)?;
         let options = TagOptions {

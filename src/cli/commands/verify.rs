@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::compact::compact;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{plain, write_json};
+use crate::cli::output::{counted, plain, write_document};
 use crate::cli::{Global, Outcome};
 use crate::library::{Library, verify};
 
@@ -94,7 +94,7 @@ impl DoctorArgs {
         let recall = global.open()?.recall()?;
         report.recall = [recall.own, recall.training].into_iter().flatten().reduce(f32::min);
         if sound && report.recall.is_some_and(|recall| recall < LEAST_RECALL) {
-            let interrupt = Interrupt::install()?;
+            let interrupt = Interrupt::install(global.quiet)?;
             let summary = compact(global, &mut global.open_for_writing()?, &interrupt)?;
             report.compacted = summary.map(|summary| summary.written);
         }
@@ -169,7 +169,7 @@ impl Report {
 
     fn write(&self, json: bool, out: &mut dyn Write) -> Result<()> {
         if json {
-            write_json(out, self)?;
+            write_document(out, self)?;
             return Ok(());
         }
         for problem in &self.problems {
@@ -177,17 +177,20 @@ impl Report {
         }
         match &self.repaired {
             None if self.problems.is_empty() => writeln!(out, "the library agrees with itself")?,
-            None => writeln!(out, "{} problems; {}", self.problems.len(), self.remedy())?,
+            None => writeln!(out, "{}; {}", counted(self.problems.len(), "problem"), self.remedy())?,
             Some(Repaired {
                 photos_lost,
                 files_lost,
                 problems_left,
             }) => {
-                writeln!(out, "repaired; {problems_left} problems are left")?;
+                let are = if *problems_left == 1 { "is" } else { "are" };
+                writeln!(out, "repaired; {} {are} left", counted(*problems_left, "problem"))?;
                 if photos_lost + files_lost > 0 {
                     writeln!(
                         out,
-                        "{photos_lost} items and {files_lost} files were forgotten; `clipdex index` reads the files again"
+                        "forgotten were {} and {}; `clipdex index` reads the files again",
+                        counted(*photos_lost, "item"),
+                        counted(*files_lost, "file")
                     )?;
                 }
             }

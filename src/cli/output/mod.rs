@@ -5,7 +5,9 @@ mod hits;
 mod labels;
 mod plain;
 mod predictions;
+mod standard;
 mod tags;
+mod terminal;
 mod texts;
 
 use std::io::{self, Write};
@@ -19,6 +21,7 @@ pub(super) use hits::{HitList, QueryText};
 pub(super) use labels::{LabelFormat, write_labels};
 pub(super) use plain::{counted, plain, plain_path, shown_path};
 pub(super) use predictions::{HierarchyAnswer, ImagePredictions, PredictionList};
+pub(super) use standard::{StandardOutput, is_broken_pipe};
 pub(super) use tags::{TagRows, TagSummary};
 pub(super) use texts::TextList;
 
@@ -111,6 +114,17 @@ impl PathField {
 pub(super) fn write_json(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, document)?;
     writeln!(out)
+}
+
+/// Writes a JSON document whose first field is the version of the format.
+pub(super) fn write_document(out: &mut dyn Write, fields: &impl Serialize) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Document<'a, T> {
+        schema: u32,
+        #[serde(flatten)]
+        fields: &'a T,
+    }
+    write_json(out, &Document { schema: SCHEMA, fields })
 }
 
 /// Writes one line of JSON.

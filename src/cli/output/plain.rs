@@ -1,19 +1,31 @@
 //! Names from outside, made safe for a terminal.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::path::Path;
 
 /// The text without anything that steers a terminal or reorders what is shown: such characters become escapes.
 pub(in crate::cli) fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
+    text.chars().for_each(|c| push_plain(c, &mut shown));
+    shown
+}
+
+/// Appends text as [`plain`] gives it, but with what ends lines and separates fields in the formats for programs.
+pub(super) fn plain_line(text: &str, shown: &mut String) {
     for c in text.chars() {
-        if c.is_control() || reorders(c) {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
+        match c {
+            '\n' | '\t' | '\0' => shown.push(c),
+            c => push_plain(c, shown),
         }
     }
-    shown
+}
+
+fn push_plain(c: char, shown: &mut String) {
+    if c.is_control() || reorders(c) {
+        shown.extend(c.escape_default());
+    } else {
+        shown.push(c);
+    }
 }
 
 /// A path, made safe as by [`plain`]; bytes that are not text become `\xNN`.
@@ -42,8 +54,8 @@ fn reorders(c: char) -> bool {
 }
 
 /// So many of `what`, which is a word for one that takes an s.
-pub(in crate::cli) fn counted(count: usize, what: &str) -> String {
-    if count == 1 {
+pub(in crate::cli) fn counted(count: impl Display + From<u8> + PartialEq, what: &str) -> String {
+    if count == 1.into() {
         format!("1 {what}")
     } else {
         format!("{count} {what}s")
@@ -62,6 +74,12 @@ mod tests {
     #[test]
     fn what_steers_a_terminal_is_escaped() {
         assert_eq!(plain("a\nb\x1b[31m\u{202e}gpj"), "a\\nb\\u{1b}[31m\\u{202e}gpj");
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(counted(1_usize, "problem"), "1 problem");
+        assert_eq!(counted(0_u64, "label"), "0 labels");
     }
 
     #[cfg(unix)]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Format, PathField, SCHEMA, plain, shown_path, write_json, write_json_line};
 use crate::labels::{Label, NoneOfThese, Prediction};
 
-/// What people read where an image shows none of the labels.
+/// What competes with the labels where that was asked for.
 const NONE: &str = "none of these";
 
 /// One image with its likeliest labels, likeliest first.
@@ -101,7 +101,7 @@ impl ImagePredictions<'_> {
         }
         match none.next() {
             Some((_, probability)) => write_line(out, probability, NONE, ""),
-            None if self.predictions.is_empty() => writeln!(out, "           {NONE}"),
+            None if self.predictions.is_empty() => writeln!(out, "           no label is likely enough"),
             None => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use clipdex_index::ItemId;
 use serde::Serialize;
 
-use super::{PathField, SCHEMA, plain, write_json, write_json_line};
+use super::{PathField, SCHEMA, counted, plain, write_json, write_json_line};
 use crate::labels::{Label, Prediction};
 use crate::library::Library;
 use crate::tags::{StoredTags, TagError, TagOutcome};
@@ -83,8 +83,10 @@ impl<'a> TagSummary<'a> {
         let all = compared + extended + unchanged;
         write!(
             out,
-            "{}: {} of {all} photographs tagged; {compared} compared",
-            self.labels, self.tagged
+            "{}: {} of {} tagged; {compared} compared",
+            self.labels,
+            self.tagged,
+            counted(all, "photograph")
         )?;
         for (count, what) in [
             (extended, "compared with new labels"),

@@ -114,26 +114,28 @@ fn an_error_of_any_stage_ends_the_run() {
 }
 
 #[test]
-fn what_was_read_before_a_stop_is_committed() {
-    let work: Vec<u32> = (0..100_000).collect();
-    let (observer, read, mut committed) = (Silent::default(), AtomicUsize::new(0), 0);
+fn what_was_embedded_before_a_stop_is_committed_and_nothing_more_is_embedded() {
+    let work: Vec<u32> = (0..100_000).map(|number| 2 * number).collect();
+    let (observer, embedded, mut committed) = (Silent::default(), AtomicUsize::new(0), 0);
+    let (batch_size, stop_after) = (8, 10);
     run(
         &work,
-        &options(2, 8),
+        &options(2, batch_size),
         &observer,
-        |piece| {
-            read.fetch_add(1, Ordering::SeqCst);
-            *piece
-        },
-        Ok,
+        |piece| *piece,
         Ok,
         |batch| {
+            if embedded.fetch_add(batch.len(), Ordering::SeqCst) + batch.len() >= stop_after * batch_size {
+                observer.0.store(true, Ordering::SeqCst);
+            }
+            Ok(batch)
+        },
+        |batch| {
             committed += batch.len();
-            observer.0.store(true, Ordering::Relaxed);
             Ok(())
         },
     )
     .unwrap();
-    assert_eq!(committed, read.load(Ordering::SeqCst));
-    assert!(committed < work.len());
+    assert_eq!(committed, embedded.load(Ordering::SeqCst));
+    assert!(committed < (stop_after + 1) * batch_size, "{committed} were embedded");
 }

@@ -2,17 +2,18 @@
 
 mod builtin;
 mod jsonl;
+mod lines;
 mod table;
 mod wordnet;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::{Label, LabelError};
 pub use builtin::Builtin;
+pub(super) use lines::read_text;
 pub use table::LIST_SEPARATOR;
 use table::TableKind;
 pub(super) use wordnet::WordNet;
@@ -57,17 +58,11 @@ impl LabelSource {
     /// Reads every label, in the source's order. Of labels with the same key the first counts.
     ///
     /// # Errors
-    /// The file cannot be read, is not UTF-8, has a malformed line, or holds no label.
+    /// The file cannot be read, is not UTF-8, has a malformed line or one of more than 64 KiB, or holds no label.
     pub fn read(&self) -> Result<Vec<Label>, LabelError> {
         let mut labels = match self {
             Self::Builtin(list) => table::parse(&list.text()?, TableKind::Tsv, &self.to_string())?,
-            Self::File(path) => {
-                let bytes = fs::read(path).map_err(|source| LabelError::Read {
-                    path: path.clone(),
-                    source,
-                })?;
-                parse(&bytes, Layout::by_name(path), &self.to_string())?
-            }
+            Self::File(path) => parse(&read_text(path)?, Layout::by_name(path), &self.to_string())?,
         };
         let mut seen = HashSet::new();
         labels.retain(|label| seen.insert(label.key().to_owned()));
@@ -118,12 +113,7 @@ impl Layout {
 }
 
 /// `file` is what messages call the source.
-fn parse(bytes: &[u8], layout: Option<Layout>, file: &str) -> Result<Vec<Label>, LabelError> {
-    let text = str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.iter().take(error.valid_up_to());
-        let line = 1 + before.filter(|&&byte| byte == b'\n').count() as u64;
-        syntax(file, line, "not UTF-8; save the file as UTF-8")
-    })?;
+fn parse(text: &str, layout: Option<Layout>, file: &str) -> Result<Vec<Label>, LabelError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match layout.unwrap_or_else(|| Layout::by_content(text)) {
         Layout::Table(kind) => table::parse(text, kind, file),
@@ -150,7 +140,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Label>, LabelError> {
-        parse(text.as_bytes(), None, "list")
+        parse(text, None, "list")
     }
 
     #[test]
@@ -191,12 +181,6 @@ mod tests {
         ] {
             assert_eq!(Layout::by_content(text), layout, "{text}");
         }
-    }
-
-    #[test]
-    fn text_that_is_not_utf_8_is_refused() {
-        let latin = parse(b"cat\nd\xf6g\n", None, "list").unwrap_err().to_string();
-        assert!(latin.contains("line 2") && latin.contains("UTF-8"), "{latin}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use csv::StringRecord;
 
+use super::lines::{MAX_LINE_BYTES, too_long};
 use super::syntax;
 use crate::labels::{Label, LabelError};
 
@@ -47,6 +48,10 @@ pub(super) fn parse(text: &str, kind: TableKind, file: &str) -> Result<Vec<Label
             syntax(file, line, error.to_string())
         })?;
         let line = record.position().map_or(0, csv::Position::line);
+        if record.as_slice().len() > MAX_LINE_BYTES {
+            // A quote that is not closed.
+            return Err(too_long(file, line));
+        }
         let label = columns.label(&record);
         if label.name.is_empty() {
             return Err(syntax(
@@ -140,5 +145,8 @@ mod tests {
         );
         let empty = error("id\tname\nn1\tcat\nn2\t\n");
         assert!(empty.contains("line 3"), "{empty}");
+        let open = format!("name\ncat\n\"{}", "dog\n".repeat(MAX_LINE_BYTES / 4 + 1));
+        let open = parse(&open, TableKind::Csv, "list").unwrap_err().to_string();
+        assert!(open.contains("line 3"), "a quote is not closed: {open}");
     }
 }

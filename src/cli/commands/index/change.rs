@@ -1,7 +1,7 @@
 use anyhow::Result;
 
 use super::report::Reporter;
-use crate::cli::output::plain_path;
+use crate::cli::output::{counted, plain_path};
 use crate::cli::{Global, Outcome};
 use crate::ingest::{Options, reembed_photos};
 use crate::labels::{reembed_examples, reembed_labels};
@@ -39,8 +39,8 @@ pub(super) fn change_model(global: &Global, options: &Options, reporter: &Report
         ));
     }
     global.remark(&format!(
-        "the library has changed to model '{new}': {} photographs embedded anew",
-        photos.embedded
+        "the library has changed to model '{new}': {} embedded anew",
+        counted(photos.embedded, "photograph")
     ));
     Ok(Outcome::Done)
 }

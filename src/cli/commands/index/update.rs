@@ -96,7 +96,7 @@ fn describe(summary: &Summary) -> String {
         (summary.added, "added"),
         (summary.updated, "updated"),
         (summary.renamed, "renamed"),
-        (summary.copied, "copies"),
+        (summary.copied, if summary.copied == 1 { "copy" } else { "copies" }),
         (summary.removed, "removed"),
         (summary.unchanged, "unchanged"),
         (summary.failed, "failed"),

@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::interrupted;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::write_json;
+use crate::cli::output::{counted, write_document};
 use crate::cli::progress::Watcher;
 use crate::cli::{Global, Outcome};
 use crate::labels::{BankWriter, LabelError, LabelSource, PromptTemplate, RecipeChange, Senses, TemplateSet, With};
@@ -77,21 +77,21 @@ impl AddArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         let change = self.recipe.change()?;
         global.fetch_model()?;
-        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install()?);
+        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install(global.quiet)?);
         let mut writer = global.open_for_writing()?;
         let outcome = BankWriter::new(&mut writer).add(&self.bank, &self.source, &change, &watcher)?;
         watcher.finish();
         if self.json {
-            write_json(out, &outcome)?;
+            write_document(out, &outcome)?;
         } else {
             let (added, updated, unchanged) = (outcome.added, outcome.updated, outcome.unchanged);
             let bank = &self.bank;
             writeln!(out, "{bank}: {added} added, {updated} updated, {unchanged} unchanged")?;
         }
         if outcome.kept > 0 {
-            let kept = outcome.kept;
             global.remark(&format!(
-                "{kept} labels of the bank are not in the source and stay; `clipdex label remove` removes"
+                "{} of the bank, not in the source, kept; `clipdex label remove` removes",
+                counted(outcome.kept, "label")
             ));
         }
         if outcome.interrupted {

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::open_to_change;
-use crate::cli::output::{SCHEMA, plain_path, write_json};
+use crate::cli::output::{SCHEMA, counted, plain_path, write_json};
 use crate::cli::{Global, Outcome, complain};
 use crate::labels::{Bank, BankWriter, Calibration, Labelled, LabelledFiles, Quality, calibrate};
 use crate::library::LibraryWriter;
@@ -55,10 +55,10 @@ impl CalibrateArgs {
         let (photos, failed) = photos(&writer, &bank, &found, global)?;
         if photos.len() < 2 {
             bail!(
-                "'{}' has {} photographs of labels of bank '{}', and a temperature is fitted to two at least; name \
+                "'{}' has {} of labels of bank '{}', and a temperature is fitted to two at least; name \
                  directories as labels, or photographs IDENTIFIER_anything.jpg",
                 plain_path(&self.dir),
-                photos.len(),
+                counted(photos.len(), "photograph"),
                 self.bank
             );
         }
@@ -86,8 +86,8 @@ impl CalibrateArgs {
         let names: Vec<_> = names.map(|name| plain_path(name.as_ref())).collect();
         let more = if found.unknown.len() > TOLD { ", …" } else { "" };
         global.remark(&format!(
-            "{} names in '{}' are of no label of the bank, or of several, and are left out: {}{more}",
-            found.unknown.len(),
+            "{} in '{}', of no label of the bank or of several, left out: {}{more}",
+            counted(found.unknown.len(), "name"),
             plain_path(&self.dir),
             names.join(", ")
         ));

@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::{interrupted, open_to_change};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{plain, write_json};
+use crate::cli::output::{plain, write_document};
 use crate::cli::progress::Watcher;
 use crate::cli::{Global, Outcome};
 use crate::labels::{BankWriter, LabelEdit};
@@ -66,7 +66,7 @@ impl EditArgs {
             parents: self.change.parents,
             prompts: self.change.prompts,
         };
-        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install()?);
+        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install(global.quiet)?);
         let mut writer = open_to_change(global)?;
         let edited = BankWriter::new(&mut writer).edit(&self.bank, &self.label, &edit, &watcher)?;
         watcher.finish();
@@ -74,7 +74,7 @@ impl EditArgs {
             return Ok(interrupted(global));
         };
         if self.json {
-            write_json(out, &label)?;
+            write_document(out, &label)?;
         } else {
             writeln!(out, "{}: changed {}", self.bank, plain(label.key()))?;
         }

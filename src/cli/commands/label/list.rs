@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::output::{plain, write_json};
+use crate::cli::output::{counted, plain, write_json};
 use crate::cli::{Global, Outcome};
 use crate::labels::{Bank, Recipe, With};
 use crate::library::Library;
@@ -70,12 +70,12 @@ impl BankRow {
     }
 
     fn write(&self, out: &mut dyn Write) -> Result<()> {
-        let (name, labels, source) = (&self.name, self.labels, plain(&self.source));
+        let (name, labels, source) = (&self.name, counted(self.labels, "label"), plain(&self.source));
         let templates = match self.templates {
             1 => format!("\"{}\"", plain(&self.template)),
             several => format!("{} ({several} templates)", plain(&self.template)),
         };
-        write!(out, "{name}  {labels} labels, {templates}")?;
+        write!(out, "{name}  {labels}, {templates}")?;
         if self.with != With::default().to_string() {
             write!(out, " with {}", self.with)?;
         }

@@ -22,7 +22,7 @@ pub(super) struct RemoveArgs {
 impl RemoveArgs {
     pub fn run(self, global: &Global) -> Result<Outcome> {
         let bank = &self.bank;
-        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install()?);
+        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install(global.quiet)?);
         let mut writer = open_to_change(global)?;
         let mut banks = BankWriter::new(&mut writer);
         if self.labels.is_empty() {

@@ -1,12 +1,16 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::output::{LabelFormat, PathField, SCHEMA, plain, plain_path, shown_path, write_json, write_labels};
+use crate::cli::commands::count;
+use crate::cli::output::{
+    LabelFormat, PathField, SCHEMA, counted, plain, plain_path, shown_path, write_json, write_labels,
+};
 use crate::cli::{Global, Outcome};
 use crate::labels::{Bank, Builtin, Label, LabelSource};
 use crate::library::Library;
@@ -23,8 +27,8 @@ pub(super) struct SuggestArgs {
     from: Option<String>,
 
     /// Number of labels, at most
-    #[arg(short, value_name = "N", default_value_t = 50)]
-    n: usize,
+    #[arg(short, value_name = "N", default_value = "50", value_parser = count, allow_negative_numbers = true)]
+    n: NonZeroUsize,
 
     /// Write the labels as a label file as well
     #[arg(short, long, value_name = "FILE.tsv")]
@@ -59,7 +63,7 @@ impl SuggestArgs {
         let library = global.open()?;
         let bank = self.bank(&library)?;
         let model = global.model_of(&library)?;
-        let found = tags::suggest(&library, &bank, model.identity(), self.n)?;
+        let found = tags::suggest(&library, &bank, model.identity(), self.n.get())?;
         if let Some(path) = &self.output {
             write_file(path, &found)?;
         }
@@ -89,7 +93,7 @@ impl SuggestArgs {
                 writeln!(out, "{photos:>6}  {name:<28}  {id:<9}  {example}")?;
             }
             let (covered, photos) = (found.covered, found.photos);
-            global.remark(&format!("they fit {covered} of {photos} photographs"));
+            global.remark(&format!("they fit {covered} of {}", counted(photos, "photograph")));
         }
         Ok(Outcome::found(!found.labels.is_empty()))
     }

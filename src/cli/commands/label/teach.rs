@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::interrupted;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::output::{counted, plain, write_json};
+use crate::cli::output::{counted, plain, write_document};
 use crate::cli::progress::Watcher;
 use crate::cli::{Global, Outcome, complain};
 use crate::labels::{BankWriter, Method, read_examples};
@@ -42,7 +42,7 @@ pub(super) struct TeachArgs {
 impl TeachArgs {
     pub fn run(self, global: &Global, out: &mut dyn Write) -> Result<Outcome> {
         global.fetch_model()?;
-        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install()?);
+        let watcher = Watcher::new("prompts", global.quiet, &Interrupt::install(global.quiet)?);
         let mut writer = global.open_for_writing()?;
         let read = read_examples(writer.library(), writer.model(), &self.images)?;
         let mut examples = Vec::new();
@@ -62,7 +62,7 @@ impl TeachArgs {
             return Ok(interrupted(global));
         }
         if self.json {
-            write_json(out, &taught)?;
+            write_document(out, &taught)?;
         } else {
             let new = if taught.new_label { "new label, " } else { "" };
             let (label, added, all) = (plain(&self.label), counted(taught.added, "example"), taught.examples);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::cli::output::{plain, write_json};
+use crate::cli::output::{counted, plain, write_document};
 use crate::encoder::{
     Device, Embeddings, EncoderError, Model, Pixels, Precision, default_model, instructions, peak_gflops,
 };
@@ -84,7 +84,7 @@ pub(super) fn bench(name: Option<&str>, device: Device, json: bool, out: &mut dy
         precisions,
     };
     if json {
-        write_json(out, &report)?;
+        write_document(out, &report)?;
         return Ok(());
     }
     report.write(out)
@@ -94,10 +94,10 @@ impl Report<'_> {
     fn write(&self, out: &mut dyn Write) -> Result<()> {
         writeln!(
             out,
-            "{}: {}, {} threads, {:.0} GFLOP/s a core at best",
+            "{}: {}, {}, {:.0} GFLOP/s a core at best",
             plain(self.name),
             self.instructions,
-            self.threads,
+            counted(self.threads, "thread"),
             self.peak_gflops
         )?;
         writeln!(out, "device   precision   images/s  cosine      texts/s  cosine")?;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::Global;
-use crate::cli::output::{PathField, plain, plain_path, write_json};
+use crate::cli::output::{PathField, plain, plain_path, write_document};
 use crate::cli::progress::DownloadBar;
 use crate::encoder::ensure;
 
@@ -28,7 +28,7 @@ pub(super) fn pull(name: &str, json: bool, global: &Global, out: &mut dyn Write)
             size_bytes: present.size_bytes,
             fetched: present.fetched,
         };
-        write_json(out, &row)?;
+        write_document(out, &row)?;
         return Ok(());
     }
     let (name, megabytes) = (plain(&present.name), present.size_bytes as f64 / 1e6);

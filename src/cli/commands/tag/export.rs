@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clipdex_index::{ItemId, RootId, Space};
 
-use crate::cli::output::{TagRows, plain_path};
+use crate::cli::output::{TagRows, counted, plain_path};
 use crate::cli::{Global, Outcome, complain};
 use crate::labels::{Label, Prediction, Taxonomy};
 use crate::library::{Library, bytes_to_path};
@@ -88,7 +88,7 @@ impl<'a> Tags<'a> {
         }
         let (removed, not_removed) = self.remove_sidecars(&roots, &sidecars)?;
         failed |= not_removed > 0;
-        let mut remark = format!("{done} sidecars written");
+        let mut remark = format!("{} written", counted(done, "sidecar"));
         if removed > 0 {
             remark += &format!(", {removed} removed of photographs that have no tags any more");
         }
