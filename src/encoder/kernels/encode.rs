@@ -25,8 +25,8 @@ pub(super) fn widened(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 
-/// The largest magnitude, at most `possible`, that the values of a row of `depth` may have: no sum of products with weights
-/// is beyond an i32 then. Products without overflow add up to the same in any order, wherever sums wrap on their way.
+/// The largest magnitude, at most `possible`, of the values of a row of `depth` such that no sum of their products with
+/// weights is beyond an i32. Of values above an offset, sums may wrap around on their way, and end right all the same.
 #[inline(always)]
 pub(super) fn largest_of_row(possible: i32, depth: usize) -> i32 {
     let sum = i32::MAX as usize / LARGEST_INT8 as usize / depth.max(1);
