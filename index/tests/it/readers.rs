@@ -59,7 +59,7 @@ fn readers_open_and_search_while_a_writer_commits_and_seals() {
                 };
                 // Each commit has ten items: a reader sees none or all of them.
                 let hits = index.search(id, &query, &params).unwrap().len();
-                assert!(hits >= seen && hits % 10 == 0, "{hits} after {seen}");
+                assert!(hits >= seen && hits.is_multiple_of(10), "{hits} after {seen}");
                 assert_eq!(index.count(id).unwrap() as usize, hits);
                 seen = hits;
             }
