@@ -54,7 +54,7 @@ fn reorders(c: char) -> bool {
 }
 
 /// So many of `what`, which is a word for one that takes an s.
-pub(in crate::cli) fn counted(count: impl Display + From<u8> + PartialEq, what: &str) -> String {
+pub(in crate::cli) fn counted(count: impl Copy + Display + From<u8> + PartialEq, what: &str) -> String {
     if count == 1.into() {
         format!("1 {what}")
     } else {
