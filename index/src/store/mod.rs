@@ -177,11 +177,11 @@ impl Store {
             return Err(not_found());
         }
         retry(|| {
-            let before = manifest(&path)?;
+            let before = manifest(&path);
             let (options, families) = (options::reader(), options::column_families());
             let db = DB::open_cf_descriptors_read_only(&options, &path, families, false)
                 .map_err(|error| missing_family(&path).unwrap_or_else(|| database_error("open")(error)))?;
-            if manifest(&path)? != before {
+            if manifest(&path) != before {
                 // A log may have been deleted, its entries being in a table that the manifest did not name yet.
                 let detail = "its writer went on changing its files meanwhile".to_owned();
                 return Err(IndexError::Database { action: "open", detail });
@@ -332,13 +332,12 @@ fn holds_database(path: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// Which manifest is current, and how long it is: a writer that begins or gives up a file appends to it.
-fn manifest(path: &Path) -> Result<(PathBuf, u64)> {
-    let current = path.join(CURRENT);
-    let name = fs::read_to_string(&current).map_err(IndexError::io(&current))?;
-    let manifest = path.join(name.trim_end());
-    let length = fs::metadata(&manifest).map_err(IndexError::io(&manifest))?.len();
-    Ok((manifest, length))
+/// Which manifest is current, and how long it is: a writer that begins or gives up a file appends to it. None where that
+/// cannot be read, which RocksDB will say.
+fn manifest(path: &Path) -> Option<(PathBuf, u64)> {
+    let manifest = path.join(fs::read_to_string(path.join(CURRENT)).ok()?.trim_end());
+    let length = fs::metadata(&manifest).ok()?.len();
+    Some((manifest, length))
 }
 
 fn list_families(path: &Path) -> Result<Vec<String>> {
@@ -368,12 +367,9 @@ fn retry<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     let mut tried = 1;
     loop {
         match attempt() {
-            Err(
-                IndexError::Database { .. }
-                | IndexError::Corrupt { .. }
-                | IndexError::Io { .. }
-                | IndexError::NotFound { .. },
-            ) if tried < ATTEMPTS => {
+            Err(IndexError::Database { .. } | IndexError::Corrupt { .. } | IndexError::NotFound { .. })
+                if tried < ATTEMPTS =>
+            {
                 tried += 1;
                 thread::sleep(PAUSE);
             }
