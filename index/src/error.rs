@@ -37,7 +37,7 @@ pub enum IndexError {
         supported: u32,
     },
     /// Stored bytes are not what this crate writes.
-    #[error("the library is damaged: {what}: {detail}; run verify, and rebuild the library from the files if it fails")]
+    #[error("the library is damaged: {what}: {detail}; {DAMAGED}")]
     Corrupt {
         /// The kind of record.
         what: &'static str,
@@ -152,11 +152,14 @@ impl IndexError {
     }
 }
 
+/// What helps against damage.
+const DAMAGED: &str = "try `clipdex verify --repair`, or write what can be read of it with `clipdex export --salvage` and make a \
+                       new library from the files";
+
 /// What helps against a failure that RocksDB describes so.
 fn remedy(detail: &str) -> &'static str {
     if detail.starts_with("Corruption") {
-        "it is damaged: try `clipdex verify --repair`, or write what can be read of it with `clipdex export --salvage` and \
-         make a new library from the files"
+        DAMAGED
     } else {
         "check free space and permissions of the library directory"
     }
