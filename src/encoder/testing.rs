@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::checkpoint::Checkpoint;
-use super::{Embeddings, Pixels};
+use super::device::Accelerator;
+use super::{Embeddings, Pixels, Precision};
 
 /// A directory of tests/fixtures.
 pub(super) fn fixture(name: &str) -> PathBuf {
@@ -151,6 +152,11 @@ pub(super) struct Reference {
     pub(super) texts: Embeddings,
 }
 
+/// The smallest cosine in f16, of eleven bits.
+pub(super) const LEAST_IN_F16: f32 = 0.9999;
+/// The smallest cosine in bf16, of eight bits, to which candle rounds the scores of attention too.
+const LEAST_IN_BF16: f32 = 0.999;
+
 impl Reference {
     pub(super) fn read(name: &str) -> Self {
         let tensors = read_tensors(&fixture(name).join("reference.safetensors"));
@@ -173,6 +179,25 @@ impl Reference {
                 .collect(),
             images: embeddings("image_embeds"),
             texts: embeddings("text_embeds"),
+        }
+    }
+
+    /// Fails where the vectors that `embed` makes on this build's graphics processor are not the reference's, in f32 and as
+    /// near as bf16 is; passes where there is none.
+    #[track_caller]
+    pub(super) fn assert_on_graphics_processor(
+        &self,
+        what: &str,
+        embed: impl Fn(&Accelerator) -> (Embeddings, Embeddings),
+    ) {
+        if let Some(accelerator) = Accelerator::present(Precision::F32) {
+            let (images, texts) = embed(&accelerator);
+            assert_same(&images, &self.images, "image");
+            assert_same(&texts, &self.texts, "text");
+        }
+        if let Some(accelerator) = Accelerator::present(Precision::Bf16) {
+            let (images, texts) = embed(&accelerator);
+            self.assert_near(&images, &texts, LEAST_IN_BF16, what);
         }
     }
 

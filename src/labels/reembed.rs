@@ -6,9 +6,8 @@ use super::bank::{PREFIX, stored_labels};
 use super::embedding::Work;
 use super::prompts::Prompts;
 use super::records::{BankRecord, LabelRecord};
-use super::writer::SCANNED;
 use super::{Label, LabelError, WorkProgress};
-use crate::library::{ModelChange, Record, Successor};
+use crate::library::{ModelChange, Record, SCANNED, Successor};
 
 /// Embeds those labels of every bank anew that the new model does not have yet, by the bank's recipe; false where it was
 /// cut short. A bank's temperature is forgotten, for it was fitted to the old model's vectors.

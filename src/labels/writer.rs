@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clipdex_index::{Batch, ItemId, SealOptions, Space};
+use clipdex_index::{Batch, ItemId, Space};
 use serde::Serialize;
 
 use super::bank::{space_name, stored_labels};
@@ -11,13 +11,7 @@ use super::examples::ExamplesChange;
 use super::prompts::Prompts;
 use super::records::{BankRecord, Digest, LabelRecord};
 use super::{Bank, Label, LabelError, LabelSource, RecipeChange, TemplateSet};
-use crate::library::{EXAMPLES, LibraryWriter, Record, TAGS};
-
-/// Recognition compares an image with every label, so a graph over a bank would serve nobody.
-pub(super) const SCANNED: SealOptions = SealOptions {
-    graph_min_items: usize::MAX,
-    threads: None,
-};
+use crate::library::{EXAMPLES, LibraryWriter, Record, SCANNED, TAGS};
 
 /// What is told of work that is done and committed some at a time: prompts to embed, photographs to tag.
 pub trait WorkProgress {
@@ -220,8 +214,8 @@ impl<'a> BankWriter<'a> {
         Ok(space)
     }
 
-    /// What has to be done so that the bank, of which this is the space if it is there, has `labels` and lacks what is removed, and every vector is by the record's
-    /// recipe.
+    /// What has to be done so that the bank, of which this is the space if it is there, has `labels` and lacks what is
+    /// removed, and every vector is by the record's recipe.
     fn plan(
         &self,
         space: Option<&Space>,

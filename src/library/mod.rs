@@ -11,7 +11,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
-use clipdex_index::{Index, IndexError, ItemId, Recall, RootId, SearchParams, Space, SpaceId, Writer};
+use clipdex_index::{Index, IndexError, ItemId, Recall, RootId, SealOptions, SearchParams, Space, SpaceId, Writer};
 
 pub use change::{ModelChange, PendingChange, Successor};
 pub use error::LibraryError;
@@ -34,6 +34,12 @@ pub(crate) const TAGS: &str = "tags:";
 
 /// Spaces of example photographs have names behind this prefix: pictures that teach a label bank.
 pub(crate) const EXAMPLES: &str = "examples:";
+
+/// How label banks are sealed. Recognition compares an image with every label, so a graph over a bank would serve nobody.
+pub(crate) const SCANNED: SealOptions = SealOptions {
+    graph_min_items: usize::MAX,
+    threads: None,
+};
 
 /// A library opened for reading. It sees what was committed before it was opened and never blocks a writer.
 #[derive(Clone)]

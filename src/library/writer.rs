@@ -5,7 +5,7 @@ use clipdex_index::{RootId, SealObserver, SealOptions, SealSummary, Space, Write
 
 use super::location::encode_root;
 use super::photo::ImagesRecord;
-use super::{IMAGES, Library, LibraryError, Record, canonical, change};
+use super::{IMAGES, Library, LibraryError, Record, SCANNED, canonical, change};
 use crate::encoder::{Device, Model, Precision};
 
 /// A library opened for writing. There is one at a time; readers go on beside it.
@@ -124,7 +124,7 @@ impl LibraryWriter {
         self.settle(observer)?;
         let banks = self.writer.index().spaces()?.into_iter();
         for bank in banks.filter(|space| space.id != self.images.id) {
-            self.writer.settle(&bank, &SealOptions::default(), observer)?;
+            self.writer.settle(&bank, &SCANNED, observer)?;
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 use candle_core::DType;
 
 use super::*;
-use crate::encoder::testing::{ModelDir, Reference, assert_same};
+use crate::encoder::testing::{LEAST_IN_F16, ModelDir, Reference, assert_same};
 use crate::encoder::towers::Compute;
-use crate::encoder::{Embeddings, ImageEncoder, Precision, TextEncoder};
+use crate::encoder::{Embeddings, ImageEncoder, TextEncoder};
 
 /// In the second the towers' widths differ.
 const FIXTURES: [&str; 2] = ["siglip", "made/siglip2"];
@@ -35,11 +35,6 @@ fn images_and_texts_embed_on_a_device_as_in_transformers_and_by_the_kernels() {
     }
 }
 
-/// The smallest cosine in f16, of eleven bits.
-const LEAST_IN_F16: f32 = 0.9999;
-/// The smallest cosine in bf16, of eight bits, to which candle rounds the scores of attention too.
-const LEAST_IN_BF16: f32 = 0.999;
-
 /// candle multiplies no bf16 on the CPU, so the other half precision stands for it.
 #[test]
 fn half_precision_stays_near() {
@@ -56,15 +51,7 @@ fn a_graphics_processor_embeds_as_transformers_where_there_is_one() {
     for name in FIXTURES {
         let (dir, reference) = (ModelDir::copy(name), Reference::read(name));
         let model = SiglipModel::open(dir.checkpoint()).unwrap();
-        if let Some(accelerator) = Accelerator::present(Precision::F32) {
-            let (images, texts) = embed_on(&accelerator, &model, &reference);
-            assert_same(&images, &reference.images, "image");
-            assert_same(&texts, &reference.texts, "text");
-        }
-        if let Some(accelerator) = Accelerator::present(Precision::Bf16) {
-            let (images, texts) = embed_on(&accelerator, &model, &reference);
-            reference.assert_near(&images, &texts, LEAST_IN_BF16, name);
-        }
+        reference.assert_on_graphics_processor(name, |accelerator| embed_on(accelerator, &model, &reference));
     }
 }
 
