@@ -45,7 +45,7 @@ fn lower_precisions_stay_near() {
     for name in FIXTURES {
         let (dir, reference) = (ModelDir::copy(name), Reference::read(name));
         let model = ClipModel::open(dir.checkpoint()).unwrap();
-        for (precision, bound) in [(Precision::Bf16, 0.9999), (Precision::Int8, 0.998)] {
+        for (precision, bound) in [(Precision::Bf16, 0.9999), (Precision::Int8, 0.997)] {
             let (images, texts) = embed_in(precision, &model, &reference);
             let cosines = [
                 smallest_cosine(&images, &reference.images),

@@ -1,12 +1,11 @@
 //! The rows that go into a product, converted once to what its kernels multiply.
 
-use std::ops::Range;
-
+use super::arrangement::Arrangement;
 use super::choice::Kernels;
 use super::dot::{Dot, Encoding, Work};
 use super::error::{KernelError, same_size};
 use super::layout::Precision;
-use super::storage::{Aligned, LINE, bytes_of, numbers_mut};
+use super::storage::{Aligned, Number, bytes_of, numbers, numbers_mut};
 
 /// Converted rows. The memory is used again for the next rows.
 #[derive(Default)]
@@ -16,19 +15,19 @@ pub(crate) struct Activations {
     scales: Vec<f32>,
     /// A row before it is converted.
     row: Vec<f32>,
+    /// A converted row before its runs are put where they belong.
+    converted: Aligned,
     encoding: Option<Encoding>,
     rows: usize,
     depth: usize,
-    /// Bytes from row to row.
-    stride: usize,
+    arrangement: Arrangement,
 }
 
-/// Some rows to multiply.
+/// Rows to multiply.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
     pub(super) values: &'a [u8],
-    /// Bytes from row to row.
-    pub(super) stride: usize,
+    pub(super) arrangement: Arrangement,
     pub(super) scales: &'a [f32],
     pub(super) encoding: Option<Encoding>,
     pub(super) rows: usize,
@@ -53,21 +52,14 @@ impl Activations {
         Ok(())
     }
 
-    /// All rows.
+    /// The rows.
     pub(crate) fn all(&self) -> Rows<'_> {
-        self.some(0..self.rows)
-    }
-
-    /// The rows of `range`, as far as there are.
-    pub(crate) fn some(&self, range: Range<usize>) -> Rows<'_> {
-        let end = range.end.min(self.rows);
-        let start = range.start.min(end);
         Rows {
-            values: self.values.bytes().get(start * self.stride..).unwrap_or_default(),
-            stride: self.stride,
-            scales: self.scales.get(start..end).unwrap_or_default(),
+            values: self.values.bytes(),
+            arrangement: self.arrangement,
+            scales: &self.scales,
             encoding: self.encoding,
-            rows: end - start,
+            rows: self.rows,
             depth: self.depth,
         }
     }
@@ -85,6 +77,33 @@ impl Activations {
         self.row.resize(depth, 0.0);
         kernels.run(precision, Fill { to: self, source });
     }
+
+    /// Makes room for `rows` rows of `depth` values in bf16, as products of these kernels read them, and says how they lie. A
+    /// row is to be filled up with zeros to whole runs.
+    pub(super) fn bf16(&mut self, kernels: Kernels, (rows, depth): (usize, usize)) -> (&mut [u16], Arrangement) {
+        (self.rows, self.depth) = (rows, depth);
+        kernels.run(Precision::Bf16, LayOut(self));
+        (numbers_mut(self.values.bytes_mut()), self.arrangement)
+    }
+
+    #[inline(always)]
+    fn lay_out<D: Dot>(&mut self) {
+        self.arrangement = Arrangement::of::<D>(self.depth);
+        self.encoding = Some(D::ENCODING);
+        self.values
+            .grow(self.arrangement.size(self.rows) * size_of::<D::Input>());
+    }
+}
+
+struct LayOut<'a>(&'a mut Activations);
+
+impl Work for LayOut<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<D: Dot>(self) {
+        self.0.lay_out::<D>();
+    }
 }
 
 impl<'a> Rows<'a> {
@@ -97,12 +116,21 @@ impl<'a> Rows<'a> {
         same_size("values in rows", rows * depth, values.len())?;
         Ok(Self {
             values: bytes_of(values),
-            stride: depth * size_of::<f32>(),
+            arrangement: Arrangement::plain(depth),
             scales: &[],
             encoding: Some(Encoding::F32),
             rows,
             depth,
         })
+    }
+
+    /// Copies the values of a row from `first` on.
+    #[inline(always)]
+    pub(super) fn copy<T: Number>(&self, row: usize, first: usize, to: &mut [T]) {
+        let values = numbers::<T>(self.values);
+        self.arrangement.runs(row, (first, to.len()), |place, part| {
+            to[part.clone()].copy_from_slice(&values[place..][..part.len()]);
+        });
     }
 
     /// Number of rows.
@@ -138,17 +166,20 @@ impl<S: RowSource> Work for Fill<'_, S> {
     #[inline(always)]
     fn run<D: Dot>(self) {
         let to = self.to;
-        let padded = to.depth.next_multiple_of(D::STEP);
-        let values = padded * size_of::<D::Input>();
-        // An odd number of lines from row to row: the rows of a tile then lie in different sets of the L1 cache.
-        to.stride = (values.div_ceil(LINE) | 1) * LINE;
-        to.encoding = Some(D::ENCODING);
-        to.values.grow(to.rows * to.stride);
-        let rows = to.values.bytes_mut().chunks_exact_mut(to.stride);
-        for (index, (bytes, scale)) in rows.zip(&mut to.scales).enumerate() {
+        to.lay_out::<D>();
+        let (padded, arrangement) = (to.depth.next_multiple_of(D::STEP), to.arrangement);
+        let converted = to.converted.numbers_mut::<D::Input>(padded);
+        let values = numbers_mut::<D::Input>(to.values.bytes_mut());
+        for (index, scale) in to.scales.iter_mut().enumerate() {
             self.source.row::<D>(index, &mut to.row);
-            let values = numbers_mut::<D::Input>(&mut bytes[..values]);
-            *scale = D::encode(&to.row, values);
+            if D::ROWS_TOGETHER == 1 {
+                *scale = D::encode(&to.row, &mut values[arrangement.place(index, 0)..][..padded]);
+                continue;
+            }
+            *scale = D::encode(&to.row, converted);
+            arrangement.runs(index, (0, padded), |place, part| {
+                values[place..][..part.len()].copy_from_slice(&converted[part]);
+            });
         }
     }
 }

@@ -2,13 +2,15 @@
 
 #![allow(unsafe_code, reason = "tiles work on pointers")]
 
+use super::activations::Rows;
+use super::arrangement::Arrangement;
 use super::choice::Kernels;
-use super::dot::{Dot, Float, Work};
+use super::dot::{Dot, Encoding, Work};
 use super::error::{KernelError, same_size};
-use super::lanes::Lanes;
 use super::layout::Precision;
-use super::softmax::softmax;
-use super::tile::{ROWS, Tile, tiles};
+use super::softmax::powers;
+use super::storage::Aligned;
+use super::tile::{MOST_ROWS, Tile, tiles};
 
 /// Multi-head self-attention (Vaswani et al., 2017) within each of several sequences that lie packed one after another,
 /// so that no padding is computed and no sequence sees its neighbours.
@@ -20,42 +22,54 @@ pub(crate) struct Attention {
     pub(crate) causal: bool,
 }
 
-/// Memory of an attention, used again for the next.
+/// Memory of an attention, used again for the next. All is of one head of one sequence.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    /// The keys of a head in panels of tokens, `[panel, size, token]`, scaled by `1 / sqrt(size)`.
-    keys: Vec<f32>,
-    /// The values of a head in panels of columns, `[panel, token, column]`.
-    values: Vec<f32>,
+    /// The head's columns of a token's query, key or value.
+    part: Aligned,
+    /// The queries, as rows of a product.
+    queries: Aligned,
+    /// The keys in panels of tokens, `[panel, group of the size, token]`.
+    keys: Aligned,
+    /// The values in panels of columns, `[panel, group of tokens, column]`.
+    values: Aligned,
     /// The scores of a tile of queries, `[query, token]`.
     pub(super) scores: Vec<f32>,
+    /// What softmax makes of them, as rows of a product.
+    weights: Aligned,
+    /// The sums of values that such rows make, `[query, column]`.
+    context: Aligned,
 }
 
 impl Attention {
     /// Writes what the tokens attend to, `[tokens, width]`, to `output`. `input` is `[tokens, 3 * width]`: queries, keys
-    /// and values, with their biases; the scale `1 / sqrt(width / heads)` is applied here. `lengths` are the tokens of
-    /// each sequence.
+    /// and values, with their biases, in the precision that [`Kernels::attention`] gives; the scale
+    /// `1 / sqrt(width / heads)` is applied here. `lengths` are the tokens of each sequence.
     ///
     /// # Errors
-    /// Where the counts do not fit.
+    /// Where the counts do not fit, or the rows were converted for other kernels.
     pub(crate) fn attend(
         self,
         kernels: Kernels,
-        input: &[f32],
+        input: Rows<'_>,
         lengths: &[usize],
         output: &mut [f32],
         scratch: &mut Scratch,
     ) -> Result<(), KernelError> {
-        let tokens: usize = lengths.iter().sum();
-        let width = output.len().checked_div(tokens).unwrap_or(0);
-        same_size("outputs of attention", tokens * width, output.len())?;
-        same_size("queries, keys and values of attention", 3 * output.len(), input.len())?;
+        let width = input.depth / 3;
+        same_size("queries, keys and values of a token", 3 * width, input.depth)?;
+        same_size("tokens of attention", lengths.iter().sum(), input.rows)?;
+        same_size("outputs of attention", input.rows * width, output.len())?;
         if self.heads == 0 || !width.is_multiple_of(self.heads) {
             let heads = self.heads;
             return Err(KernelError::Heads { heads, width });
         }
+        let precision = match input.encoding {
+            Some(Encoding::Bf16) => Precision::Bf16,
+            _ => Precision::F32,
+        };
         kernels.run(
-            Precision::F32,
+            precision,
             Sequences {
                 attention: self,
                 input,
@@ -64,14 +78,13 @@ impl Attention {
                 scratch,
                 width,
             },
-        );
-        Ok(())
+        )
     }
 }
 
 struct Sequences<'a> {
     attention: Attention,
-    input: &'a [f32],
+    input: Rows<'a>,
     lengths: &'a [usize],
     output: &'a mut [f32],
     scratch: &'a mut Scratch,
@@ -79,131 +92,211 @@ struct Sequences<'a> {
 }
 
 impl Work for Sequences<'_> {
-    type Output = ();
+    type Output = Result<(), KernelError>;
 
     #[inline(always)]
-    fn run<D: Dot>(self) {
-        let size = self.width / self.attention.heads;
-        if size == 0 {
-            return;
+    fn run<D: Dot>(self) -> Result<(), KernelError> {
+        if self.input.encoding != Some(D::ENCODING) {
+            return Err(KernelError::Encoding);
         }
-        let (mut input, mut output) = (self.input, self.output);
+        let Self { attention, width, .. } = self;
+        let size = width / attention.heads;
+        let mut first = 0;
         for length in self.lengths.iter().copied().filter(|length| *length > 0) {
-            let (sequence, later) = input.split_at(length * 3 * self.width);
-            let (result, later_results) = output.split_at_mut(length * self.width);
-            (input, output) = (later, later_results);
-            for first in (0..self.width).step_by(size) {
+            for column in (0..width).step_by(size.max(1)) {
                 let head = Head {
-                    sequence,
+                    input: self.input,
+                    token: first,
                     length,
-                    width: self.width,
-                    first,
+                    columns: [column, width + column, 2 * width + column],
                     size,
                 };
-                head.pack::<D::Lanes>(self.scratch);
-                head.attend::<D::Lanes>(self.attention.causal, self.scratch, result);
+                head.pack_queries::<D>(self.scratch);
+                head.pack_keys::<D>(self.scratch);
+                head.pack_values::<D>(self.scratch);
+                let result = &mut self.output[first * width + column..];
+                head.attend::<D>(attention.causal, self.scratch, (result, width));
             }
+            first += length;
         }
+        Ok(())
     }
 }
 
 /// One head of one sequence.
 struct Head<'a> {
-    /// `[length, 3 * width]`.
-    sequence: &'a [f32],
+    input: Rows<'a>,
+    /// The sequence's first token.
+    token: usize,
     length: usize,
-    width: usize,
-    /// First column of the head.
-    first: usize,
+    /// Where the head's columns of queries, keys and values begin.
+    columns: [usize; 3],
     size: usize,
 }
 
 impl Head<'_> {
-    /// Regroups keys and values so that tiles read them in order. Panels are filled up with zeros.
+    /// Puts the queries where tiles read them in order. Steps are filled up with zeros.
     #[inline(always)]
-    fn pack<L: Lanes>(&self, scratch: &mut Scratch) {
-        let panel = Float::<L>::PANEL;
-        let scale = 1.0 / (self.size as f32).sqrt();
-        let part =
-            |token: usize, which: usize| &self.sequence[(3 * token + which) * self.width + self.first..][..self.size];
-        scratch.keys.clear();
-        scratch
-            .keys
-            .resize(self.length.next_multiple_of(panel) * self.size, 0.0);
+    fn pack_queries<D: Dot>(&self, scratch: &mut Scratch) {
+        let (depth, arrangement) = (self.size.next_multiple_of(D::STEP), Arrangement::of::<D>(self.size));
+        let part = scratch.part.numbers_mut::<D::Input>(depth);
+        part.fill(D::Input::default());
+        let packed = scratch.queries.numbers_mut::<D::Input>(arrangement.size(self.length));
         for token in 0..self.length {
-            let panel_keys = &mut scratch.keys[token / panel * panel * self.size..][..panel * self.size];
-            for (column, key) in panel_keys.chunks_exact_mut(panel).zip(part(token, 1)) {
-                column[token % panel] = key * scale;
+            if D::ROWS_TOGETHER == 1 && depth == self.size {
+                let to = &mut packed[arrangement.place(token, 0)..][..self.size];
+                self.input.copy(self.token + token, self.columns[0], to);
+                continue;
             }
+            self.input
+                .copy(self.token + token, self.columns[0], &mut part[..self.size]);
+            arrangement.runs(token, (0, depth), |place, values| {
+                packed[place..][..values.len()].copy_from_slice(&part[values]);
+            });
         }
-        scratch.values.clear();
-        scratch
-            .values
-            .resize(self.size.next_multiple_of(panel) * self.length, 0.0);
+    }
+
+    /// Regroups the keys so that tiles read them in order. Steps and panels are filled up with zeros.
+    #[inline(always)]
+    fn pack_keys<D: Dot>(&self, scratch: &mut Scratch) {
+        let (panel, depth) = (D::PANEL, self.size.next_multiple_of(D::STEP));
+        let columns = self.length.next_multiple_of(panel);
+        // Whole groups, of which the last may have nothing in its last values.
+        let part = scratch
+            .part
+            .numbers_mut::<D::Weight>(self.size.next_multiple_of(D::GROUP));
+        part.fill(D::Weight::default());
+        let packed = scratch.keys.numbers_mut::<D::Weight>(columns * depth);
+        if !self.size.is_multiple_of(D::STEP) || columns > self.length {
+            packed.fill(D::Weight::default());
+        }
         for token in 0..self.length {
-            for (index, values) in part(token, 2).chunks(panel).enumerate() {
-                scratch.values[(index * self.length + token) * panel..][..values.len()].copy_from_slice(values);
+            self.input
+                .copy(self.token + token, self.columns[1], &mut part[..self.size]);
+            let first = token / panel * panel * depth + token % panel * D::GROUP;
+            let places = packed[first..].chunks_mut(panel * D::GROUP);
+            for (to, group) in places.zip(part.chunks_exact(D::GROUP)) {
+                to[..D::GROUP].copy_from_slice(group);
             }
         }
     }
 
-    /// Writes what each token attends to into the head's columns of `result`, `[length, width]`.
+    /// Regroups the values likewise.
     #[inline(always)]
-    fn attend<L: Lanes>(&self, causal: bool, scratch: &mut Scratch, result: &mut [f32]) {
-        let panel = Float::<L>::PANEL;
-        let stride = self.length.next_multiple_of(panel);
-        scratch.scores.resize((ROWS * stride).max(scratch.scores.len()), 0.0);
-        for (first, rows) in tiles(self.length, ROWS) {
+    fn pack_values<D: Dot>(&self, scratch: &mut Scratch) {
+        let (panel, depth) = (D::PANEL, self.length.next_multiple_of(D::STEP));
+        let width = self.size.next_multiple_of(panel);
+        let part = scratch.part.numbers_mut::<D::Weight>(self.size);
+        let packed = scratch.values.numbers_mut::<D::Weight>(width * depth);
+        if !self.length.is_multiple_of(D::STEP) || width > self.size {
+            packed.fill(D::Weight::default());
+        }
+        for token in 0..self.length {
+            self.input.copy(self.token + token, self.columns[2], part);
+            let (group, place) = (token / D::GROUP, token % D::GROUP);
+            for (index, columns) in part.chunks(panel).enumerate() {
+                let to = &mut packed[(index * depth + group * D::GROUP) * panel..][..panel * D::GROUP];
+                if D::GROUP == 1 {
+                    to[..columns.len()].copy_from_slice(columns);
+                    continue;
+                }
+                let places = to.chunks_exact_mut(D::GROUP);
+                places.zip(columns).for_each(|(to, value)| to[place] = *value);
+            }
+        }
+    }
+
+    /// Writes what each token attends to into the first columns of each `width` of `result`.
+    #[inline(always)]
+    fn attend<D: Dot>(&self, causal: bool, scratch: &mut Scratch, (result, width): (&mut [f32], usize)) {
+        let (panel, depth) = (D::PANEL, self.size.next_multiple_of(D::STEP));
+        let (stride, tokens) = (
+            self.length.next_multiple_of(panel),
+            self.length.next_multiple_of(D::STEP),
+        );
+        let (rows_of_queries, rows_of_weights) = (Arrangement::of::<D>(self.size), Arrangement::of::<D>(self.length));
+        let scale = 1.0 / (self.size as f32).sqrt();
+        scratch.scores.resize((D::ROWS * stride).max(scratch.scores.len()), 0.0);
+        let scores = &mut scratch.scores[..];
+        let weights = scratch.weights.numbers_mut::<D::Input>(rows_of_weights.size(D::ROWS));
+        let columns = self.size.next_multiple_of(panel);
+        let context = scratch.context.numbers_mut::<f32>(D::ROWS * columns);
+        let part = scratch.part.numbers_mut::<D::Input>(tokens);
+        let queries = scratch.queries.numbers::<D::Input>();
+        let (keys, values) = (
+            scratch.keys.numbers::<D::Weight>(),
+            scratch.values.numbers::<D::Weight>(),
+        );
+        for (first, rows) in tiles::<D>(self.length) {
             let reach = if causal { first + rows } else { self.length };
-            let queries = Factor {
-                values: &self.sequence[3 * first * self.width + self.first..],
-                stride: 3 * self.width,
-                depth: self.size,
+            let tile = Factor::<D> {
+                values: &queries[rows_of_queries.place(first, 0)..],
+                arrangement: rows_of_queries,
+                depth,
                 rows,
             };
             for column in (0..reach).step_by(panel) {
-                let keys = &scratch.keys[column * self.size..][..panel * self.size];
-                queries.multiply::<L>(keys, &mut scratch.scores[column..], stride, panel);
+                tile.multiply(&keys[column * depth..], &mut scores[column..], stride);
             }
-            for (row, scores) in scratch.scores.chunks_exact_mut(stride).take(rows).enumerate() {
-                softmax::<L>(scores, if causal { first + row + 1 } else { self.length });
+            let reached = reach.next_multiple_of(D::STEP);
+            let mut sums = [0.0; MOST_ROWS];
+            for (row, (scores, sum)) in scores.chunks_exact_mut(stride).zip(&mut sums).take(rows).enumerate() {
+                let visible = if causal { first + row + 1 } else { self.length };
+                *sum = powers::<D::Lanes>(scores, visible, scale);
+                if D::ROWS_TOGETHER == 1 {
+                    let to = &mut weights[rows_of_weights.place(row, 0)..][..reached];
+                    D::encode(&scores[..reach], to);
+                    continue;
+                }
+                D::encode(&scores[..reach], &mut part[..reached]);
+                for (step, values) in part[..reached].chunks_exact(D::STEP).enumerate() {
+                    let to = &mut weights[(step * D::ROWS_TOGETHER + row) * D::STEP..][..D::STEP];
+                    to.copy_from_slice(values);
+                }
             }
-            let weights = Factor {
-                values: &scratch.scores,
-                stride,
-                depth: reach,
+            let tile = Factor::<D> {
+                values: weights,
+                arrangement: rows_of_weights,
+                depth: reached,
                 rows,
             };
             for column in (0..self.size).step_by(panel) {
-                let values = &scratch.values[column * self.length..][..panel * reach];
-                let output = &mut result[first * self.width + self.first + column..];
-                weights.multiply::<L>(values, output, self.width, panel.min(self.size - column));
+                tile.multiply(&values[column * tokens..], &mut context[column..], columns);
+            }
+            let results = result[first * width..]
+                .chunks_mut(width)
+                .zip(context.chunks_exact(columns));
+            for ((result, context), sum) in results.zip(sums).take(rows) {
+                let factor = 1.0 / sum;
+                for (result, value) in result[..self.size].iter_mut().zip(context) {
+                    *result = value * factor;
+                }
             }
         }
     }
 }
 
-/// The few rows of a left factor: the first `depth` of each `stride` values.
-struct Factor<'a> {
-    values: &'a [f32],
-    stride: usize,
+/// The few rows of a left factor, of whose values the first `depth`, whole steps, are multiplied.
+struct Factor<'a, D: Dot> {
+    values: &'a [D::Input],
+    arrangement: Arrangement,
     depth: usize,
     rows: usize,
 }
 
-impl Factor<'_> {
-    /// Writes the product with a panel to the first `columns` of each `stride` values of `output`.
+impl<D: Dot> Factor<'_, D> {
+    /// Writes the product with a panel to the first values of each `stride` of `output`.
     #[inline(always)]
-    fn multiply<L: Lanes>(&self, weights: &[f32], output: &mut [f32], stride: usize, columns: usize) {
-        let last = self.rows - 1;
-        assert!(self.values.len() >= last * self.stride + self.depth && output.len() >= last * stride + columns);
-        assert!(weights.len() >= self.depth * Float::<L>::PANEL);
-        let tile = Tile::<Float<L>> {
+    fn multiply(&self, weights: &[D::Weight], output: &mut [f32], stride: usize) {
+        assert!(self.values.len() >= self.arrangement.size(self.rows) && self.arrangement.suits::<D>(self.depth));
+        assert!(output.len() >= (self.rows - 1) * stride + D::PANEL);
+        assert!(weights.len() >= self.depth * D::PANEL);
+        let tile = Tile::<D> {
             inputs: self.values.as_ptr(),
-            input_stride: self.stride,
+            input_stride: self.arrangement.run,
             row_scales: std::ptr::null(),
             weights: weights.as_ptr(),
-            groups: self.depth,
+            groups: self.depth / D::GROUP,
             next_inputs: self.values.as_ptr(),
             next_weights: std::ptr::null(),
             next_lines: 0,
@@ -212,13 +305,14 @@ impl Factor<'_> {
             bias: None,
             output: output.as_mut_ptr(),
             output_stride: stride,
-            columns,
+            columns: D::PANEL,
             accumulate: false,
-            relu6: false,
+            activation: None,
+            rounded: None,
         };
         // SAFETY: the slices are as long as the tile says, which is asserted above; this code runs with the
-        // instructions of `L`.
-        unsafe { tile.in_registers(self.rows) };
+        // instructions of `D`.
+        unsafe { D::multiply(tile, self.rows) };
     }
 }
 

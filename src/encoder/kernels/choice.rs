@@ -99,6 +99,15 @@ impl Kernels {
         self.bf16
     }
 
+    /// What attention in a tower of `precision` multiplies in: bf16 where that is faster, but for f32. What softmax makes of
+    /// scores is not for int8.
+    pub(crate) fn attention(self, precision: Precision) -> Precision {
+        match precision {
+            Precision::Bf16 | Precision::Int8 if self.bf16 => Precision::Bf16,
+            _ => Precision::F32,
+        }
+    }
+
     /// What a person calls them.
     pub(crate) fn name(self) -> &'static str {
         if self.tiles {

@@ -55,14 +55,14 @@ impl Function for TanhGelu {
     #[inline(always)]
     fn of<L: Lanes>(x: L) -> L {
         let cubic = (x * x).mul_add(L::splat(0.044_715), L::splat(1.0)) * x;
-        x / (L::splat(1.0) + exp(cubic * L::splat(-2.0 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2)))
+        x * (L::splat(1.0) + exp(cubic * L::splat(-2.0 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2))).reciprocal()
     }
 }
 
 impl Function for QuickGelu {
     #[inline(always)]
     fn of<L: Lanes>(x: L) -> L {
-        x / (L::splat(1.0) + exp(x * L::splat(-1.702)))
+        x * (L::splat(1.0) + exp(x * L::splat(-1.702))).reciprocal()
     }
 }
 
@@ -110,7 +110,7 @@ fn erf<L: Lanes>(x: L) -> L {
     ];
     let x = x.max(L::splat(-4.0)).min(L::splat(4.0));
     let square = x * x;
-    x * polynomial(&NUMERATOR, square) / polynomial(&DENOMINATOR, square)
+    x * polynomial(&NUMERATOR, square) * polynomial(&DENOMINATOR, square).reciprocal()
 }
 
 /// The exponential function to within 3e-7 of its value, between -87 and 88; arguments beyond are taken for these.

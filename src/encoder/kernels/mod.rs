@@ -8,6 +8,7 @@
 //! | `tile`, `layout`, `packed`, `product` | [`PackedMatrix`]: products of rows with packed weights |
 //! | `peak` | how fast a core is at best |
 //! | `encode`, `activations` | [`Activations`]: rows, converted to what a product multiplies |
+//! | `intermediate` | [`Intermediate`]: results that become rows of the next product |
 //! | `tally` | sums and largest of scores that are not kept |
 //! | `functions`, `softmax`, `norm`, `attention`, `probe`, `patches`, `depthwise` | what happens between products |
 //!
@@ -17,6 +18,7 @@
 //! Everything runs on the calling thread, and no row of a result depends on the other rows of a call: not even its last bit.
 
 mod activations;
+mod arrangement;
 mod attention;
 mod choice;
 mod depthwise;
@@ -24,6 +26,7 @@ mod dot;
 mod encode;
 mod error;
 mod functions;
+mod intermediate;
 mod lanes;
 mod layout;
 mod norm;
@@ -45,6 +48,7 @@ pub(crate) use choice::Kernels;
 pub(crate) use depthwise::{Depthwise, same_padding};
 pub use error::KernelError;
 pub(crate) use functions::Activation;
+pub(crate) use intermediate::Intermediate;
 pub use layout::Precision;
 pub(crate) use norm::Norm;
 pub(crate) use packed::PackedMatrix;

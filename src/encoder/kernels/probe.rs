@@ -8,7 +8,7 @@ use super::dot::{Dot, Work};
 use super::error::{KernelError, same_size};
 use super::lanes::Lanes;
 use super::layout::Precision;
-use super::softmax::softmax;
+use super::softmax::powers;
 
 /// Attention of one query, the same for all, to each of several sequences that lie packed one after another: the
 /// pooling of Lee et al. (Set Transformer, 2019).
@@ -81,12 +81,16 @@ impl Work for Pooling<'_> {
                 for (score, token) in scores.iter_mut().zip(sequence.chunks_exact(2 * width)) {
                     *score = dot::<D::Lanes>(&query[first..][..size], &token[first..][..size]);
                 }
-                if length > 0 {
-                    softmax::<D::Lanes>(scores, length);
-                }
+                let sum = if length > 0 {
+                    powers::<D::Lanes>(scores, length, 1.0)
+                } else {
+                    1.0
+                };
                 let result = &mut result[first..][..size];
                 let values = sequence.get(width + first..).unwrap_or_default();
                 weighted::<D::Lanes>(&scores[..length], values, 2 * width, result);
+                let factor = 1.0 / sum;
+                result.iter_mut().for_each(|value| *value *= factor);
             }
         }
     }

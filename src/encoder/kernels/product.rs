@@ -4,14 +4,15 @@
 
 use std::ops::Range;
 
-use super::activations::Rows;
+use super::activations::{Activations, Rows};
+use super::arrangement::Arrangement;
 use super::dot::{Dot, Work};
 use super::error::{KernelError, same_size};
 use super::functions::Activation;
-use super::layout::{Layout, block, blocks};
+use super::layout::{Layout, Precision, block, blocks};
 use super::packed::{Columns, PackedMatrix};
 use super::storage::{LINE, numbers};
-use super::tile::{Tile, tiles};
+use super::tile::{MOST_RESULTS, Rounded, Tile, tiles};
 
 /// Bytes of converted rows that pass all panels of a block together, before the others do: those of a batch, for each pass
 /// reads all weights anew, from beyond the L2 cache.
@@ -23,10 +24,6 @@ const PANEL_BYTES: usize = 24 << 10;
 /// Bytes of larger panels that pass a tile of rows, which then stays in the L1 cache instead, before the next tile's turn: what
 /// stays in the L2 cache beside the rows.
 const GROUP_BYTES: usize = 192 << 10;
-
-/// So few rows pass a group of panels before the processor itself has brought the next one from memory, so that it is fetched
-/// early. For more rows that would be in the way of what is needed now.
-const FEW_ROWS: usize = 16;
 
 /// What happens to the sums of a product, to which the bias is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,12 +45,34 @@ impl PackedMatrix {
     /// # Errors
     /// Where the counts do not fit, or the rows were converted for other kernels.
     pub(crate) fn multiply(&self, rows: Rows<'_>, epilogue: Epilogue, output: &mut [f32]) -> Result<(), KernelError> {
-        same_size("values in a row of a product", self.depth, rows.depth)?;
         same_size(
             "outputs of a product",
             rows.rows.saturating_mul(self.outputs),
             output.len(),
         )?;
+        self.product(rows, epilogue, Output::Plain(output))
+    }
+
+    /// As [`PackedMatrix::multiply`], with `output` in bf16, as products of these kernels in that precision read their rows.
+    ///
+    /// # Errors
+    /// As there, and where [`PackedMatrix::gives_bf16`] says otherwise.
+    pub(super) fn multiply_to_bf16(
+        &self,
+        rows: Rows<'_>,
+        activation: Option<Activation>,
+        output: &mut Activations,
+    ) -> Result<(), KernelError> {
+        if !self.gives_bf16() {
+            return Err(KernelError::Encoding);
+        }
+        let epilogue = activation.map_or(Epilogue::Store, Epilogue::Activate);
+        let (values, arrangement) = output.bf16(self.kernels, (rows.rows, self.outputs));
+        self.product(rows, epilogue, Output::Bf16 { values, arrangement })
+    }
+
+    fn product(&self, rows: Rows<'_>, epilogue: Epilogue, output: Output<'_>) -> Result<(), KernelError> {
+        same_size("values in a row of a product", self.depth, rows.depth)?;
         self.kernels.run(
             self.precision,
             Product {
@@ -61,45 +80,78 @@ impl PackedMatrix {
                 rows,
                 epilogue,
                 output,
+                results: Results([0.0; MOST_RESULTS]),
             },
         )
     }
+
+    /// Whether results can be rounded to bf16 while they are in the cache: where there are products of bf16, which read what
+    /// a tile of this matrix gives, and no sum is put away before it is finished.
+    pub(super) fn gives_bf16(&self) -> bool {
+        struct Blocks(usize);
+
+        impl Work for Blocks {
+            type Output = usize;
+
+            #[inline(always)]
+            fn run<D: Dot>(self) -> usize {
+                blocks::<D>(0, self.0.next_multiple_of(D::STEP)).count()
+            }
+        }
+
+        let blocks = self.kernels.run(self.precision, Blocks(self.depth));
+        self.kernels.has_bf16() && self.precision != Precision::F32 && blocks == 1
+    }
+}
+
+/// Where the results go.
+enum Output<'a> {
+    /// `[rows, outputs]`.
+    Plain(&'a mut [f32]),
+    /// Rows in bf16.
+    Bf16 {
+        values: &'a mut [u16],
+        arrangement: Arrangement,
+    },
 }
 
 struct Product<'a> {
     matrix: &'a PackedMatrix,
     rows: Rows<'a>,
     epilogue: Epilogue,
-    output: &'a mut [f32],
+    output: Output<'a>,
+    /// Those of a tile, before they are converted.
+    results: Results,
 }
+
+#[repr(align(64))]
+struct Results([f32; MOST_RESULTS]);
 
 impl Work for Product<'_> {
     type Output = Result<(), KernelError>;
 
     #[inline(always)]
     fn run<D: Dot>(mut self) -> Result<(), KernelError> {
-        if self.rows.encoding != Some(D::ENCODING) {
+        const { assert!(D::ROWS * D::PANEL <= MOST_RESULTS) };
+        if self.rows.encoding != Some(D::ENCODING) || !self.rows.arrangement.suits::<D>(self.matrix.depth) {
             return Err(KernelError::Encoding);
         }
         let columns = self
             .matrix
             .columns::<D::Weight>(Layout::of::<D>(self.matrix.precision))?;
         let padded = self.matrix.depth.next_multiple_of(D::STEP);
-        let (rows, stride) = (self.rows.rows, self.rows.stride / size_of::<D::Input>());
+        let rows = self.rows.rows;
         let values = numbers::<D::Input>(self.rows.values);
-        let needed = rows.checked_sub(1).map_or(0, |before| before * stride + padded);
-        if values.len() < needed || (!columns.scales.is_empty() && self.rows.scales.len() < rows) {
+        if values.len() < self.rows.arrangement.size(rows)
+            || (!columns.scales.is_empty() && self.rows.scales.len() < rows)
+        {
             return Err(KernelError::Encoding);
         }
         let once = (ROWS_BYTES / (block::<D>(padded).max(1) * size_of::<D::Input>())).max(1);
         let parts = rows.div_ceil(once).max(1);
-        for part in 0..parts {
-            let (first, last) = (part * rows / parts, (part + 1) * rows / parts);
-            self.blocks::<D>(
-                &columns,
-                &values[(first * stride).min(values.len())..],
-                (first, last - first),
-            );
+        let part = rows.div_ceil(parts).next_multiple_of(D::ROWS_TOGETHER).max(1);
+        for first in (0..rows).step_by(part) {
+            self.blocks::<D>(&columns, values, (first, part.min(rows - first)));
         }
         Ok(())
     }
@@ -118,7 +170,7 @@ struct Group<'a, W> {
 }
 
 impl Product<'_> {
-    /// Multiplies `count` rows from `first` on, the first of which begins `values`.
+    /// Multiplies `count` rows from `first` on.
     #[inline(always)]
     fn blocks<D: Dot>(
         &mut self,
@@ -158,19 +210,20 @@ impl Product<'_> {
         (first, count): (usize, usize),
     ) {
         let (outputs, panel, depth) = (self.matrix.outputs, D::PANEL, group.depth);
-        let (stride, scales) = (self.rows.stride / size_of::<D::Input>(), self.rows.scales);
-        let output = &mut self.output[first * outputs..][..count * outputs];
+        let (arrangement, scales) = (self.rows.arrangement, self.rows.scales);
         // The tiles share in fetching the next group, which follows this one.
         let tiles_of_group = count.div_ceil(D::ROWS) * group.outputs.len().div_ceil(panel);
-        let lines = if count <= FEW_ROWS {
+        let lines = if count <= D::ROWS_THAT_WAIT {
             size_of_val(group.weights) / LINE
         } else {
             0
         };
         let fetched = lines.div_ceil(tiles_of_group.max(1));
         let mut next_weights = group.weights.as_ptr_range().end.cast::<u8>();
-        for (row, size) in tiles(count, D::ROWS) {
-            let inputs = &values[row * stride + group.start..];
+        for (row, size) in tiles::<D>(count) {
+            let row = first + row;
+            let inputs = &values[arrangement.place(row, group.start)..];
+            let next = values.as_ptr().wrapping_add(arrangement.place(row + size, group.start));
             for (column, weights) in group
                 .outputs
                 .clone()
@@ -178,35 +231,43 @@ impl Product<'_> {
                 .zip(group.weights.chunks_exact(panel * depth))
             {
                 let width = panel.min(group.outputs.end - column);
-                let is_last = column + width == group.outputs.end && row + size < count;
+                let is_last = column + width == group.outputs.end && row + size < first + count;
+                let (output, output_stride, rounded) = match &mut self.output {
+                    Output::Plain(output) => (&mut output[row * outputs + column..], outputs, None),
+                    Output::Bf16 { values, arrangement } => {
+                        let rounded = Rounded {
+                            to: values[arrangement.place(row, column)..].as_mut_ptr(),
+                            stride: arrangement.run,
+                            count: panel.min(arrangement.run - column % arrangement.run),
+                        };
+                        (&mut self.results.0[..], panel, Some(rounded))
+                    }
+                };
                 let tile = Tile::<D> {
                     inputs: inputs.as_ptr(),
-                    next_inputs: inputs.as_ptr().wrapping_add(if is_last { size * stride } else { 0 }),
+                    next_inputs: if is_last { next } else { inputs.as_ptr() },
                     next_weights,
                     next_lines: fetched.div_ceil((depth * size_of::<D::Input>()).div_ceil(LINE)),
-                    input_stride: stride,
-                    row_scales: scales.as_ptr().wrapping_add(first + row),
+                    input_stride: arrangement.run,
+                    row_scales: scales.as_ptr().wrapping_add(row),
                     weights: weights.as_ptr(),
                     groups: depth / D::GROUP,
                     scales: columns.scales.as_ptr().wrapping_add(column),
                     totals: columns.totals.as_ptr().wrapping_add(column),
                     bias: (group.start == 0).then(|| columns.bias[column..].as_ptr()),
-                    output: output[row * outputs + column..].as_mut_ptr(),
-                    output_stride: outputs,
+                    output: output.as_mut_ptr(),
+                    output_stride,
                     columns: width,
                     accumulate: group.start > 0 || self.epilogue == Epilogue::Accumulate,
-                    relu6: group.activation == Some(Activation::Relu6),
+                    activation: group.activation,
+                    rounded,
                 };
                 next_weights = next_weights.wrapping_add(fetched * LINE);
                 // SAFETY: `values` holds the depth of `count` rows, which was checked; `columns` holds whole panels, as
                 // `PackedMatrix::columns` checks; `output` holds `count` rows of `outputs`, and `width` of them are left
-                // from `column` on. This code runs with the instructions of `D`.
+                // from `column` on, or a tile of any kernels; so do the rounded rows, whose strides are as wide. This
+                // code runs with the instructions of `D`.
                 unsafe { D::multiply(tile, size) };
-                if let Some(activation) = group.activation.filter(|which| *which != Activation::Relu6) {
-                    for row in output[row * outputs..][..size * outputs].chunks_exact_mut(outputs) {
-                        activation.apply::<D::Lanes>(&mut row[column..][..width]);
-                    }
-                }
             }
         }
     }

@@ -1,14 +1,15 @@
-//! Softmax of a row of scores.
+//! Softmax of a row of scores, but for its last division.
 
 #![allow(unsafe_code, reason = "loads and stores of whole registers")]
 
 use super::functions::exp;
 use super::lanes::Lanes;
 
-/// Softmax over the first `visible` of `scores`, of which there is at least one; the others become 0. `scores` are whole
-/// registers.
+/// Replaces each of the first `visible` of `scores`, of which there is at least one, by `exp(scale * (score - largest))`,
+/// where `scale` is positive; the others become 0. Gives the sum, which what is made of the powers is to be divided by:
+/// softmax would divide them, and they are more. `scores` are whole registers.
 #[inline(always)]
-pub(super) fn softmax<L: Lanes>(scores: &mut [f32], visible: usize) {
+pub(super) fn powers<L: Lanes>(scores: &mut [f32], visible: usize, scale: f32) -> f32 {
     let (seen, hidden) = scores.split_at_mut(visible.next_multiple_of(L::COUNT));
     hidden.fill(0.0);
     seen[visible..].fill(f32::NEG_INFINITY);
@@ -17,13 +18,13 @@ pub(super) fn softmax<L: Lanes>(scores: &mut [f32], visible: usize) {
         // SAFETY: the values of a register are read.
         largest = unsafe { L::load(values.as_ptr()) }.max(largest);
     }
-    let largest = L::splat(largest.largest());
+    let (largest, scale) = (L::splat(largest.largest()), L::splat(scale));
     let mut sum = L::splat(0.0);
     for (index, values) in seen.chunks_exact_mut(L::COUNT).enumerate() {
         let left = visible - index * L::COUNT;
         // SAFETY: the values of a register are read and written.
         unsafe {
-            let mut powers = exp(L::load(values.as_ptr()) - largest);
+            let mut powers = exp((L::load(values.as_ptr()) - largest) * scale);
             if left < L::COUNT {
                 powers = powers.first(left);
             }
@@ -31,9 +32,5 @@ pub(super) fn softmax<L: Lanes>(scores: &mut [f32], visible: usize) {
             powers.store(values.as_mut_ptr());
         }
     }
-    let factor = L::splat(1.0) / L::splat(sum.sum());
-    for values in seen.chunks_exact_mut(L::COUNT) {
-        // SAFETY: the values of a register are read and written.
-        unsafe { (L::load(values.as_ptr()) * factor).store(values.as_mut_ptr()) };
-    }
+    sum.sum()
 }

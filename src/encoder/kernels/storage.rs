@@ -36,6 +36,17 @@ impl Aligned {
         }
     }
 
+    /// The first `count` numbers, for which room is made; what is new is zeros.
+    pub(super) fn numbers_mut<T: Number>(&mut self, count: usize) -> &mut [T] {
+        self.grow(count * size_of::<T>());
+        &mut numbers_mut(self.bytes_mut())[..count]
+    }
+
+    /// All numbers that there is room for.
+    pub(super) fn numbers<T: Number>(&self) -> &[T] {
+        numbers(self.bytes())
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
         // SAFETY: lines are arrays of bytes without gaps between them.
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * LINE) }

@@ -2,18 +2,26 @@
 
 #![allow(unsafe_code, reason = "vector instructions on packed memory")]
 
+use std::ops::Range;
+use std::slice;
+
 use super::dot::{Dot, Registers, Work};
-use super::functions::{Function, Relu6};
+use super::functions::{Activation, Function, Relu6};
 use super::lanes::Lanes;
 use super::storage::LINE;
 
 /// Rows of a tile in registers. With [`Lanes::PANEL`] of them each, their sums leave room for the operands.
 pub(super) const ROWS: usize = 6;
+/// The most rows of any tile.
+pub(super) const MOST_ROWS: usize = 32;
+/// The most results of any tile.
+pub(super) const MOST_RESULTS: usize = 1024;
 
 /// What a tile multiplies and where its sums go. Everything that it points to must stay as the fields say while a product
 /// runs.
 pub(super) struct Tile<D: Dot> {
-    /// The first row's first value. `groups` of them are readable in each row, a row every `input_stride` values.
+    /// The first row's first value. `groups` of them are readable in each row, a row every `input_stride` values; where
+    /// [`Dot::ROWS_TOGETHER`] are more than one, a step of each follows that of the one before.
     pub(super) inputs: *const D::Input,
     pub(super) input_stride: usize,
     /// One scale a row, for integers.
@@ -38,10 +46,28 @@ pub(super) struct Tile<D: Dot> {
     pub(super) columns: usize,
     /// Whether the sums are added to the output, or take its place.
     pub(super) accumulate: bool,
-    /// Whether relu6 of the output is what is written. Two instructions here are less than another pass, where the depth is
-    /// small.
-    pub(super) relu6: bool,
+    /// What is applied to the output.
+    pub(super) activation: Option<Activation>,
+    /// Where the output goes on to, if it is to be rounded.
+    pub(super) rounded: Option<Rounded>,
 }
+
+/// Where a tile's output goes in bf16: the first row's to `to`, a row every `stride` values. `count` values are written in
+/// each row, those beyond the tile's columns as zeros.
+#[derive(Clone, Copy)]
+pub(super) struct Rounded {
+    pub(super) to: *mut u16,
+    pub(super) stride: usize,
+    pub(super) count: usize,
+}
+
+impl<D: Dot> Clone for Tile<D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D: Dot> Copy for Tile<D> {}
 
 /// Begins to fetch the cache line at `address`, which need not be readable, into the L1 cache.
 #[inline(always)]
@@ -77,14 +103,20 @@ pub(super) fn fetch_early(address: *const u8) {
     let _ = address;
 }
 
-/// The sizes of as few tiles of `most` rows as hold `rows`, as even as can be: a tile of one or two rows, left over at the
-/// end, would wait for its own sums. Each is paired with its first row.
+/// The sizes of as few tiles of [`Dot::ROWS`] rows as hold `rows`, as even as can be: a tile of one or two rows, left over at
+/// the end, would wait for its own sums. All but the last have a multiple of [`Dot::ROWS_TOGETHER`] rows. Each is paired with its
+/// first row.
 #[inline(always)]
-pub(super) fn tiles(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    let count = rows.div_ceil(most).max(1);
-    let (size, larger) = (rows / count, rows % count);
+pub(super) fn tiles<D: Dot>(rows: usize) -> impl Iterator<Item = (usize, usize)> {
+    let units = rows.div_ceil(D::ROWS_TOGETHER);
+    let count = rows.div_ceil(D::ROWS).max(1);
+    let (size, larger) = (units / count, units % count);
     (0..count)
-        .map(move |tile| (tile * size + tile.min(larger), size + usize::from(tile < larger)))
+        .map(move |tile| {
+            let first = D::ROWS_TOGETHER * (tile * size + tile.min(larger));
+            let size = D::ROWS_TOGETHER * (size + usize::from(tile < larger));
+            (first, size.min(rows - first.min(rows)))
+        })
         .filter(|(_, size)| *size > 0)
 }
 
@@ -92,6 +124,14 @@ impl<D: Dot> Tile<D> {
     /// Begins to fetch what the sums of so many rows and columns are added to or take the place of.
     #[inline(always)]
     pub(super) fn fetch_output(&self, rows: usize, columns: usize) {
+        if let Some(Rounded { to, stride, .. }) = self.rounded {
+            for row in 0..rows {
+                for column in (0..columns).step_by(LINE / size_of::<u16>()) {
+                    fetch(to.wrapping_add(row * stride + column).cast());
+                }
+            }
+            return;
+        }
         for row in 0..rows {
             for column in (0..columns).step_by(LINE / size_of::<f32>()) {
                 fetch(self.output.wrapping_add(row * self.output_stride + column).cast());
@@ -123,13 +163,38 @@ impl<D: Dot> Tile<D> {
                 };
                 value = before + value;
             }
-            if self.relu6 {
+            // Two instructions here are less than another pass, where the depth is small.
+            if self.activation == Some(Activation::Relu6) {
                 value = Relu6::of(value);
             }
             if left >= width {
                 value.store(output);
             } else {
                 value.store_first(output, left);
+            }
+        }
+    }
+
+    /// Does what is to be done with the output of `rows` after [`Tile::put`].
+    ///
+    /// # Safety
+    /// The pointers must be as the fields say.
+    #[inline(always)]
+    pub(super) unsafe fn finish(&self, rows: Range<usize>) {
+        let activation = self.activation.filter(|which| *which != Activation::Relu6);
+        if activation.is_none() && self.rounded.is_none() {
+            return;
+        }
+        for row in rows {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let output = slice::from_raw_parts_mut(self.output.add(row * self.output_stride), self.columns);
+                if let Some(activation) = activation {
+                    activation.apply::<D::Lanes>(output);
+                }
+                if let Some(Rounded { to, stride, count }) = self.rounded {
+                    D::round(output, slice::from_raw_parts_mut(to.add(row * stride), count));
+                }
             }
         }
     }
@@ -261,28 +326,43 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Kernels, Precision};
     use super::*;
 
-    #[test]
-    fn tiles_are_even_and_follow_one_another() {
-        for rows in 0..100 {
-            let mut next = 0;
-            let sizes: Vec<usize> = tiles(rows, ROWS)
-                .map(|(first, size)| {
-                    assert_eq!(first, next);
-                    next += size;
-                    size
-                })
-                .collect();
+    /// The tiles of so many rows, for all kernels.
+    struct TilesOf(usize);
+
+    impl Work for TilesOf {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<D: Dot>(self) {
+            let Self(rows) = self;
+            let tiles: Vec<_> = tiles::<D>(rows).collect();
+            assert_eq!(tiles.len(), rows.div_ceil(D::ROWS));
+            let (mut next, mut whole) = (0, Vec::new());
+            for (first, size) in tiles {
+                assert_eq!((first, first % D::ROWS_TOGETHER), (next, 0));
+                assert!((1..=D::ROWS).contains(&size));
+                next += size;
+                whole.push(size.div_ceil(D::ROWS_TOGETHER));
+            }
             assert_eq!(next, rows);
-            assert_eq!(sizes.len(), rows.div_ceil(ROWS));
-            assert!(sizes.iter().all(|size| (1..=ROWS).contains(size)));
-            let (smallest, largest) = (sizes.iter().min(), sizes.iter().max());
+            let (smallest, largest) = (whole.iter().min(), whole.iter().max());
             assert!(
                 smallest
                     .zip(largest)
                     .is_none_or(|(smallest, largest)| largest - smallest <= 1)
             );
+        }
+    }
+
+    #[test]
+    fn tiles_are_even_and_follow_one_another() {
+        for kernels in Kernels::available() {
+            for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+                (0..100).for_each(|rows| kernels.run(precision, TilesOf(rows)));
+            }
         }
     }
 }

@@ -134,11 +134,14 @@ impl Layer {
         } = workspace;
         let width = self.query_key_value.depth();
         activations.convert(kernels, precision, states, width)?;
-        let products = wide.first(3 * states.len());
-        self.query_key_value
-            .multiply(activations.all(), Epilogue::Store, products)?;
+        let input = wide.multiply(
+            &self.query_key_value,
+            activations.all(),
+            None,
+            (kernels, kernels.attention(precision)),
+        )?;
         let context = context.first(states.len());
-        bert.attention.attend(kernels, products, lengths, context, scratch)?;
+        bert.attention.attend(kernels, input, lengths, context, scratch)?;
         activations.convert(kernels, precision, context, width)?;
         self.attention_output
             .multiply(activations.all(), Epilogue::Accumulate, states)?;
@@ -146,11 +149,13 @@ impl Layer {
         self.attention_norm.apply(kernels, context, states)?;
 
         activations.convert(kernels, precision, states, width)?;
-        let inner = wide.first(states.len() / width * self.output.depth());
-        self.intermediate
-            .multiply(activations.all(), Epilogue::Activate(Activation::Gelu), inner)?;
-        activations.convert(kernels, precision, inner, self.output.depth())?;
-        self.output.multiply(activations.all(), Epilogue::Accumulate, states)?;
+        let inner = wide.multiply(
+            &self.intermediate,
+            activations.all(),
+            Some(Activation::Gelu),
+            (kernels, precision),
+        )?;
+        self.output.multiply(inner, Epilogue::Accumulate, states)?;
         context.copy_from_slice(states);
         self.output_norm.apply(kernels, context, states)
     }

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::encoder::kernels::{Kernels, testing::noise};
+use crate::encoder::kernels::{Kernels, Precision, testing::noise};
 use crate::encoder::towers::parts::Compute;
 
 /// The image tower of CLIP ViT-B/32, and the images that go through it at once.
@@ -27,7 +27,7 @@ const STAGES: [&str; 7] = [
     "attention",
     "conversion of what attention gives",
     "product: after attention, and residual",
-    "product: to the wide rows, and QuickGELU",
+    "product: to the wide rows, QuickGELU, and conversion",
     "product: back, and residual",
 ];
 
@@ -109,12 +109,10 @@ fn time(
     let context = context.first(states.len());
     activations.norm(kernels, precision, &layer.attention_norm, states)?;
     stage(0);
-    let three = wide.first(3 * states.len());
-    layer
-        .query_key_value
-        .multiply(activations.all(), Epilogue::Store, three)?;
+    let attended = (kernels, kernels.attention(precision));
+    let input = wide.multiply(&layer.query_key_value, activations.all(), None, attended)?;
     stage(1);
-    ATTENTION.attend(kernels, three, &[TOKENS; IMAGES], context, scratch)?;
+    ATTENTION.attend(kernels, input, &[TOKENS; IMAGES], context, scratch)?;
     stage(2);
     activations.convert(kernels, precision, context, WIDTH)?;
     stage(3);
@@ -129,18 +127,10 @@ fn time(
         second,
         ..
     } = &layer.feed_forward;
-    let inner = wide.first(states.len() / WIDTH * INNER);
     activations.norm(kernels, precision, norm, states)?;
     stage(0);
-    first.multiply(activations.all(), Epilogue::Activate(*activation), inner)?;
+    let rows = wide.multiply(first, activations.all(), Some(*activation), (kernels, precision))?;
     stage(5);
-    let rows = if precision == Precision::F32 {
-        Rows::plain(inner, INNER)?
-    } else {
-        activations.convert(kernels, precision, inner, INNER)?;
-        activations.all()
-    };
-    stage(3);
     second.multiply(rows, Epilogue::Accumulate, states)?;
     stage(6);
     Ok(())

@@ -4,7 +4,7 @@ use super::TransformerConfig;
 use super::parts::{Compute, Parts, borrowed};
 use crate::encoder::EncoderError;
 use crate::encoder::kernels::{
-    Activation, Activations, Attention, Epilogue, KernelError, Norm, PackedMatrix, Precision, Rows, Scratch,
+    Activation, Activations, Attention, Epilogue, Intermediate, KernelError, Norm, PackedMatrix, Scratch,
 };
 
 /// A stack of layers, each attention and a feed-forward network with a norm before and a residual around it.
@@ -69,7 +69,7 @@ pub(in crate::encoder) struct FeedForward {
 pub(in crate::encoder) struct Workspace {
     pub(in crate::encoder) activations: Activations,
     pub(in crate::encoder) scratch: Scratch,
-    pub(in crate::encoder) wide: Buffer,
+    pub(in crate::encoder) wide: Intermediate,
     pub(in crate::encoder) context: Buffer,
 }
 
@@ -199,11 +199,14 @@ impl Layer {
             wide,
             context,
         } = workspace;
-        let wide = wide.first(3 * states.len());
         activations.norm(kernels, precision, &self.attention_norm, states)?;
-        self.query_key_value
-            .multiply(activations.all(), Epilogue::Store, wide)?;
-        attention.attend(kernels, wide, lengths, context.first(states.len()), scratch)
+        let input = wide.multiply(
+            &self.query_key_value,
+            activations.all(),
+            None,
+            (kernels, kernels.attention(precision)),
+        )?;
+        attention.attend(kernels, input, lengths, context.first(states.len()), scratch)
     }
 
     /// Adds to `states` what their tokens attend to, which is in the workspace, and passes them through the rest.
@@ -242,18 +245,13 @@ impl FeedForward {
     pub(in crate::encoder) fn forward(&self, states: &mut [f32], workspace: &mut Workspace) -> Result<(), KernelError> {
         let Compute { kernels, precision } = self.compute;
         let Workspace { activations, wide, .. } = workspace;
-        let (width, depth) = (self.first.depth(), self.second.depth());
-        let inner = wide.first(states.len() / width * depth);
         activations.norm(kernels, precision, &self.norm, states)?;
-        self.first
-            .multiply(activations.all(), Epilogue::Activate(self.activation), inner)?;
-        let inner = match precision {
-            Precision::F32 => Rows::plain(inner, depth)?,
-            Precision::Bf16 | Precision::Int8 => {
-                activations.convert(kernels, precision, inner, depth)?;
-                activations.all()
-            }
-        };
+        let inner = wide.multiply(
+            &self.first,
+            activations.all(),
+            Some(self.activation),
+            (kernels, precision),
+        )?;
         self.second.multiply(inner, Epilogue::Accumulate, states)
     }
 }

@@ -11,11 +11,12 @@ use std::arch::x86_64::{__cpuid_count, _mm512_loadu_si512};
 use std::mem::MaybeUninit;
 
 use super::super::encode::quantize;
+use super::super::functions::Activation;
 use super::super::lanes::Lanes;
 use super::super::lanes::avx512::Avx512;
 use super::super::storage::LINE;
 use super::super::tile::{Tile, fetch_early};
-use super::avx512::{Pairs, bf16_rows, encode_bf16, enter_bf16};
+use super::avx512::{Pairs, bf16_rows, round_bf16};
 use super::{Dot, Encoding, Registers, Work, integer_rows};
 
 /// Rows and columns of a register; a row takes a cache line.
@@ -48,13 +49,14 @@ struct Shapes {
 }
 
 /// Sets the registers up, zeros in all: 0 to 3 for sums, the upper rows' in two and the lower rows' in two, 4 and 5 for
-/// upper and lower rows, 6 and 7 for columns.
+/// upper and lower rows, 6 and 7 for columns. All are used whole, so that no tile needs to set them up anew, which takes as
+/// long as a sixth of a product 768 deep.
 ///
 /// # Safety
-/// As for all functions below, tile registers must be [`granted`]; `upper` and `lower` are 1 to [`SIDE`]. The compiler
-/// knows nothing of these registers, so that they keep their values from one block of assembler to the next.
+/// As for all functions below, tile registers must be [`granted`]. The compiler knows nothing of these registers, so that
+/// they keep their values from one block of assembler to the next.
 #[inline(always)]
-unsafe fn set_up(upper: u8, lower: u8) {
+unsafe fn set_up() {
     let mut shapes = Shapes {
         palette: 1,
         start_row: 0,
@@ -63,7 +65,7 @@ unsafe fn set_up(upper: u8, lower: u8) {
         rows: [0; 16],
     };
     shapes.row_bytes[..8].fill(LINE as u16);
-    shapes.rows[..8].copy_from_slice(&[upper, upper, lower, lower, upper, lower, SIDE as u8, SIDE as u8]);
+    shapes.rows[..8].fill(SIDE as u8);
     // SAFETY: the instruction reads the 64 bytes of `shapes`.
     unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const shapes, options(nostack, preserves_flags)) };
 }
@@ -101,6 +103,9 @@ unsafe fn store<const REGISTER: u8>(to: *mut u8, stride: usize) {
 
 /// What the registers hold.
 trait Numbers: Dot<Lanes = Avx512> {
+    /// Whether the sums are what a product gives, and not in units of row and columns.
+    const FINISHED: bool;
+
     /// Adds to the sums in one register the products of the rows in another and the columns in a third.
     ///
     /// # Safety
@@ -114,88 +119,135 @@ trait Numbers: Dot<Lanes = Avx512> {
     unsafe fn finish(sums: *const i32, row_scale: *const f32, scales: *const f32) -> Avx512;
 }
 
-/// A tile, and how many rows it has.
-struct Matrix<T: Dot>(Tile<T>, usize);
+/// The sums of a tile, f32 or i32.
+#[repr(C, align(64))]
+struct Sums([[i32; COLUMNS]; 2 * SIDE]);
 
-impl<T: Numbers> Work for Matrix<T> {
-    type Output = ();
+/// Multiplies the tile's rows with its panel. Sums that begin with what is to be added to them go from the registers to the
+/// output; a row's begin so in every tile, or in none, as its last bit depends on it.
+///
+/// # Safety
+/// As for [`Dot::multiply`]; the registers must be set up.
+#[inline(always)]
+unsafe fn multiply<D: Numbers>(tile: &Tile<D>, rows: usize) {
+    let (whole, both) = (tile.columns == COLUMNS && rows.is_multiple_of(SIDE), rows > SIDE);
+    let begun = D::FINISHED && !tile.accumulate;
+    // SAFETY: the caller's promise; a bias is there for a whole panel, and read as that of every row.
+    unsafe {
+        if tile.accumulate {
+            tile.fetch_output(rows, COLUMNS);
+        }
+        match tile.bias {
+            Some(bias) if begun => start_with(bias.cast(), 0, both),
+            _ => zeros(both),
+        }
+        if both {
+            add_steps::<D, true>(tile);
+        } else {
+            add_steps::<D, false>(tile);
+        }
+        if begun && whole && tile.activation != Some(Activation::Relu6) {
+            store_all(tile.output.cast(), tile.output_stride * size_of::<f32>(), both);
+        } else {
+            let bias = tile.bias.filter(|_| !begun);
+            put_all(&Tile { bias, ..*tile }, rows);
+        }
+        tile.finish(0..rows);
+    }
+}
 
-    #[inline(always)]
-    fn run<D: Dot>(self) {
-        let Self(tile, rows) = self;
-        let upper = rows.min(SIDE);
-        let lower = rows - upper;
-        let mut sums = MaybeUninit::<Sums>::uninit();
-        // SAFETY: whoever made the tile promised that its pointers are as its fields say, and that tile registers are
-        // granted; `sums` holds those of all rows once they are stored.
-        unsafe {
-            set_up(upper as u8, lower.max(1) as u8);
-            if lower > 0 {
-                multiply::<T, true>(&tile, rows, sums.as_mut_ptr());
-            } else {
-                multiply::<T, false>(&tile, rows, sums.as_mut_ptr());
-            }
-            release();
-            let sums: *const i32 = sums.as_ptr().cast();
-            for row in 0..rows {
-                for column in (0..tile.columns).step_by(SIDE) {
-                    let (row_scale, scales) = (tile.row_scales.wrapping_add(row), tile.scales.wrapping_add(column));
-                    let value = T::finish(sums.add(row * COLUMNS + column), row_scale, scales);
-                    tile.put(row, column, value);
-                }
+/// Stores the sums aside, and does with them there what is to be done before they become output.
+///
+/// # Safety
+/// As for [`Dot::multiply`].
+#[inline(always)]
+unsafe fn put_all<D: Numbers>(tile: &Tile<D>, rows: usize) {
+    let mut sums = MaybeUninit::<Sums>::uninit();
+    // SAFETY: the caller's promise; `sums` holds those of all rows once they are stored.
+    unsafe {
+        store_all(sums.as_mut_ptr().cast(), 2 * LINE, rows > SIDE);
+        let sums: *const i32 = sums.as_ptr().cast();
+        for row in 0..rows {
+            for column in (0..tile.columns).step_by(SIDE) {
+                let (row_scale, scales) = (tile.row_scales.wrapping_add(row), tile.scales.wrapping_add(column));
+                tile.put(
+                    row,
+                    column,
+                    D::finish(sums.add(row * COLUMNS + column), row_scale, scales),
+                );
             }
         }
     }
 }
 
-/// The sums of a tile, f32 or i32.
-#[repr(C, align(64))]
-struct Sums([[i32; COLUMNS]; 2 * SIDE]);
-
-/// Multiplies the tile's rows with its panel; `BOTH` says whether there are lower rows.
-///
-/// # Safety
-/// As for [`Dot::multiply`].
+/// Zeros as the sums of the upper rows, and where there are `both` of the lower ones.
 #[inline(always)]
-unsafe fn multiply<D: Numbers, const BOTH: bool>(tile: &Tile<D>, count: usize, sums: *mut Sums) {
-    let stride = tile.input_stride * size_of::<D::Input>();
-    let (mut rows, mut weights): (*const u8, *const u8) = (tile.inputs.cast(), tile.weights.cast());
-    let mut next_weights = tile.next_weights;
-    // SAFETY: the caller's promise: the depth is whole steps, each a line of every row and sixteen groups of the columns,
-    // which are two lines.
+unsafe fn zeros(both: bool) {
+    // SAFETY: the caller's promise.
     unsafe {
-        tile.fetch_output(count, COLUMNS);
         zero::<0>();
         zero::<1>();
-        if BOTH {
+        if both {
             zero::<2>();
             zero::<3>();
         }
-        for _ in 0..tile.groups / SIDE {
+    }
+}
+
+/// Loads the same sums, each row `stride` bytes after the last.
+#[inline(always)]
+unsafe fn start_with(from: *const u8, stride: usize, both: bool) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        load::<0>(from, stride);
+        load::<1>(from.add(LINE), stride);
+        if both {
+            load::<2>(from.add(SIDE * stride), stride);
+            load::<3>(from.add(SIDE * stride + LINE), stride);
+        }
+    }
+}
+
+/// Stores the same sums likewise.
+#[inline(always)]
+unsafe fn store_all(to: *mut u8, stride: usize, both: bool) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        store::<0>(to, stride);
+        store::<1>(to.add(LINE), stride);
+        if both {
+            store::<2>(to.add(SIDE * stride), stride);
+            store::<3>(to.add(SIDE * stride + LINE), stride);
+        }
+    }
+}
+
+/// Adds the products of the tile's rows and its panel to the same sums; `BOTH` says whether there are lower rows.
+#[inline(always)]
+unsafe fn add_steps<D: Numbers, const BOTH: bool>(tile: &Tile<D>) {
+    let (mut rows, mut weights): (*const u8, *const u8) = (tile.inputs.cast(), tile.weights.cast());
+    let mut next_weights = tile.next_weights;
+    for _ in 0..tile.groups / SIDE {
+        // SAFETY: the caller's promise: the depth is whole steps, each a line of every row and sixteen groups of the
+        // columns, which are two lines.
+        unsafe {
             load::<6>(weights, 2 * LINE);
             load::<7>(weights.add(LINE), 2 * LINE);
-            load::<4>(rows, stride);
+            load::<4>(rows, LINE);
             D::add::<0, 4, 6>();
             D::add::<1, 4, 7>();
             if BOTH {
-                load::<5>(rows.add(SIDE * stride), stride);
+                load::<5>(rows.add(SIDE * LINE), LINE);
                 D::add::<2, 5, 6>();
                 D::add::<3, 5, 7>();
             }
-            weights = weights.wrapping_add(SIDE * 2 * LINE);
-            rows = rows.wrapping_add(LINE);
-            for line in 0..tile.next_lines {
-                fetch_early(next_weights.wrapping_add(line * LINE));
-            }
-            next_weights = next_weights.wrapping_add(tile.next_lines * LINE);
         }
-        let (sums, stride): (*mut u8, _) = (sums.cast(), 2 * LINE);
-        store::<0>(sums, stride);
-        store::<1>(sums.add(LINE), stride);
-        if BOTH {
-            store::<2>(sums.add(SIDE * stride), stride);
-            store::<3>(sums.add(SIDE * stride + LINE), stride);
+        weights = weights.wrapping_add(SIDE * 2 * LINE);
+        rows = rows.wrapping_add(2 * SIDE * LINE);
+        for line in 0..tile.next_lines {
+            fetch_early(next_weights.wrapping_add(line * LINE));
         }
+        next_weights = next_weights.wrapping_add(tile.next_lines * LINE);
     }
 }
 
@@ -205,13 +257,38 @@ macro_rules! matrix_tiles {
         const STEP: usize = SIDE * Self::GROUP;
         const PANEL: usize = COLUMNS;
         const ROWS: usize = 2 * SIDE;
+        // A tile's rows lie as the registers load them, all in one stretch of memory: read from as many places as there are
+        // rows, they would take as many of the few pages that the core knows the places of.
+        const ROWS_TOGETHER: usize = 2 * SIDE;
+        // However many there are, they are multiplied before the next panels are there.
+        const ROWS_THAT_WAIT: usize = usize::MAX;
+
+        #[inline(never)]
+        unsafe fn enter<W: Work>(work: W) -> W::Output {
+            // SAFETY: the caller's promise; every processor with AMX has these parts of AVX-512, and they are asked for
+            // beside it.
+            unsafe { enter::<Self, W>(work) }
+        }
 
         #[inline(always)]
         unsafe fn multiply(tile: Tile<Self>, rows: usize) {
-            // SAFETY: the caller's promise.
-            unsafe { Self::enter(Matrix(tile, rows)) }
+            // SAFETY: the caller's promise; this is called below `enter` alone.
+            unsafe { multiply(&tile, rows) }
         }
     };
+}
+
+/// # Safety
+/// Tile registers must be [`granted`], and the processor must have these parts of AVX-512.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+unsafe fn enter<D: Dot, W: Work>(work: W) -> W::Output {
+    // SAFETY: the caller's promise.
+    unsafe {
+        set_up();
+        let output = work.run::<D>();
+        release();
+        output
+    }
 }
 
 /// bf16 by bf16: pairs of products.
@@ -220,9 +297,13 @@ pub(in super::super) struct Bf16;
 impl Dot for Bf16 {
     matrix_tiles!();
     bf16_rows!();
+
+    const BLOCK: usize = 1536;
 }
 
 impl Numbers for Bf16 {
+    const FINISHED: bool = true;
+
     #[inline(always)]
     unsafe fn add<const SUMS: u8, const ROWS: u8, const COLUMNS: u8>() {
         // SAFETY: the instruction touches tile registers alone.
@@ -245,14 +326,15 @@ impl Dot for Int8 {
     matrix_tiles!();
     integer_rows!(Avx512, i8, Int8, offset: 0, group: 4);
 
-    #[inline(never)]
-    unsafe fn enter<W: Work>(work: W) -> W::Output {
-        // SAFETY: every processor with AMX has these parts of AVX-512, and they are asked for beside it.
-        unsafe { Avx512::enter::<Self, W>(work) }
+    #[inline(always)]
+    fn round(row: &[f32], to: &mut [u16]) {
+        round_bf16(row, to);
     }
 }
 
 impl Numbers for Int8 {
+    const FINISHED: bool = false;
+
     #[inline(always)]
     unsafe fn add<const SUMS: u8, const ROWS: u8, const COLUMNS: u8>() {
         // SAFETY: the instruction touches tile registers alone.

@@ -111,8 +111,8 @@ impl Registers for Vnni {
 pub(in super::super) struct Bf16;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-pub(super) fn enter_bf16<D: Dot, W: Work>(work: W) -> W::Output {
-    work.run::<D>()
+fn enter_bf16<W: Work>(work: W) -> W::Output {
+    work.run::<Bf16>()
 }
 
 /// What is the same of both products of bf16: how rows are kept, and the instructions.
@@ -124,17 +124,16 @@ macro_rules! bf16_rows {
 
         const ENCODING: Encoding = Encoding::Bf16;
         const GROUP: usize = 2;
-        const BLOCK: usize = 1536;
-
-        #[inline(never)]
-        unsafe fn enter<W: Work>(work: W) -> W::Output {
-            // SAFETY: the caller's promise.
-            unsafe { enter_bf16::<Self, W>(work) }
-        }
 
         #[inline(always)]
         fn encode(row: &[f32], to: &mut [u16]) -> f32 {
-            encode_bf16(row, to)
+            round_bf16(row, to);
+            1.0
+        }
+
+        #[inline(always)]
+        fn round(row: &[f32], to: &mut [u16]) {
+            round_bf16(row, to);
         }
     };
 }
@@ -143,11 +142,19 @@ pub(super) use bf16_rows;
 impl Dot for Bf16 {
     register_tiles!();
     bf16_rows!();
+
+    const BLOCK: usize = 1536;
+
+    #[inline(never)]
+    unsafe fn enter<W: Work>(work: W) -> W::Output {
+        // SAFETY: the caller's promise.
+        unsafe { enter_bf16(work) }
+    }
 }
 
-/// [`Dot::encode`] for bf16: the nearest, as everywhere, but for numbers of less than 2^-126, which become zeros here.
+/// [`Dot::round`] by instructions for it: the nearest, as everywhere, but for numbers of less than 2^-126, which become zeros here.
 #[inline(always)]
-pub(super) fn encode_bf16(row: &[f32], to: &mut [u16]) -> f32 {
+pub(super) fn round_bf16(row: &[f32], to: &mut [u16]) {
     let count = row.len().min(to.len());
     let (values, rest) = to.split_at_mut(count);
     let (whole, last) = values.as_chunks_mut::<{ Avx512::COUNT }>();
@@ -163,7 +170,6 @@ pub(super) fn encode_bf16(row: &[f32], to: &mut [u16]) -> f32 {
         *to = bf16_bits(*value);
     }
     rest.fill(0);
-    1.0
 }
 
 // SAFETY of every block below: the trait's functions run only where the processor has AVX-512 BF16, and pointers are as

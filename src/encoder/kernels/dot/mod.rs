@@ -66,6 +66,12 @@ pub(super) trait Dot: Sized {
     const PANEL: usize = Self::Lanes::PANEL * Self::Lanes::COUNT;
     /// The most rows of a tile.
     const ROWS: usize = ROWS;
+    /// Rows that lie together ([`Arrangement`]): a tile begins with the first of them, and reads all, of which those beyond its
+    /// own may hold anything.
+    const ROWS_TOGETHER: usize = 1;
+    /// So few rows pass a group of panels before the processor itself has brought the next one from memory, so that it is fetched
+    /// early. For more rows that would be in the way of what is needed now.
+    const ROWS_THAT_WAIT: usize = 16;
     /// After about as many values of the depth sums are added to the output: what of a panel stays in the L1 cache while all
     /// rows pass. The sums of integers are finished only once, hence never cut.
     const BLOCK: usize;
@@ -78,6 +84,16 @@ pub(super) trait Dot: Sized {
 
     /// Converts a row and gives its scale; what is left of `to` becomes zeros.
     fn encode(row: &[f32], to: &mut [Self::Input]) -> f32;
+
+    /// Rounds a row to bf16; what is left of `to` becomes zeros.
+    #[inline(always)]
+    fn round(row: &[f32], to: &mut [u16]) {
+        let (values, rest) = to.split_at_mut(row.len().min(to.len()));
+        for (to, value) in values.iter_mut().zip(row) {
+            *to = bf16_bits(*value);
+        }
+        rest.fill(0);
+    }
 
     /// Multiplies `rows` rows of `tile`, of which there are at most `ROWS`.
     ///
@@ -125,7 +141,10 @@ macro_rules! register_tiles {
         #[inline(always)]
         unsafe fn multiply(tile: $crate::encoder::kernels::tile::Tile<Self>, rows: usize) {
             // SAFETY: the caller's promise.
-            unsafe { tile.in_registers(rows) }
+            unsafe {
+                tile.in_registers(rows);
+                tile.finish(0..rows);
+            }
         }
     };
 }

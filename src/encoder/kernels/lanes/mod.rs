@@ -89,6 +89,12 @@ pub(super) trait Lanes:
     /// `self * factor + addend`, in one rounding where the instruction set has the instruction.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
 
+    /// `1 / self` to within 2^-22 of it; 0 where that is less than 2^-126.
+    #[inline(always)]
+    fn reciprocal(self) -> Self {
+        Self::splat(1.0) / self
+    }
+
     /// The larger of both; a NaN of `self` stays.
     fn max(self, other: Self) -> Self;
 
@@ -132,7 +138,14 @@ pub(super) trait Lanes:
         let mut values = [f32::NEG_INFINITY; MOST];
         // SAFETY: `values` holds as many as any register.
         unsafe { self.store(values.as_mut_ptr()) };
-        values.into_iter().fold(f32::NEG_INFINITY, f32::max)
+        let mut half = MOST / 2;
+        while half > 0 {
+            for lane in 0..half {
+                values[lane] = values[lane].max(values[lane + half]);
+            }
+            half /= 2;
+        }
+        values[0]
     }
 
     /// Zeros in all lanes but the first `count`.

@@ -172,21 +172,34 @@ fn epilogues_end_as_they_say() {
 }
 
 #[test]
-fn some_rows_give_the_same_as_all() {
-    let (outputs, depth) = (20, 30);
+fn a_row_gives_the_same_alone_as_among_others() {
+    let (outputs, depth, rows) = (32, 30, 40);
+    let input = noise(rows * depth, 2);
     for kernels in Kernels::available() {
         for precision in PRECISIONS {
-            let matrix = PackedMatrix::pack(kernels, precision, &noise(600, 1), (outputs, depth), None).unwrap();
-            let mut activations = Activations::default();
-            activations
-                .convert(kernels, precision, &noise(10 * depth, 2), depth)
-                .unwrap();
-            let (mut all, mut some) = (vec![0.0; 10 * outputs], vec![0.0; 4 * outputs]);
-            matrix.multiply(activations.all(), Epilogue::Store, &mut all).unwrap();
-            matrix
-                .multiply(activations.some(5..9), Epilogue::Store, &mut some)
-                .unwrap();
-            assert_eq!(all[5 * outputs..9 * outputs], some);
+            let matrix = PackedMatrix::pack(
+                kernels,
+                precision,
+                &noise(outputs * depth, 1),
+                (outputs, depth),
+                Some(&noise(outputs, 3)),
+            );
+            let matrix = matrix.unwrap();
+            for epilogue in [
+                Epilogue::Store,
+                Epilogue::Accumulate,
+                Epilogue::Activate(Activation::Gelu),
+            ] {
+                let products = |input: &[f32]| {
+                    let mut activations = Activations::default();
+                    activations.convert(kernels, precision, input, depth).unwrap();
+                    let mut output = vec![1.5; input.len() / depth * outputs];
+                    matrix.multiply(activations.all(), epilogue, &mut output).unwrap();
+                    output
+                };
+                let alone: Vec<f32> = input.chunks_exact(depth).flat_map(products).collect();
+                assert_eq!(products(&input), alone, "{} {precision:?} {epilogue:?}", kernels.name());
+            }
         }
     }
 }

@@ -1,0 +1,86 @@
+//! Where the values of rows lie.
+
+use super::dot::Dot;
+use super::storage::LINE;
+
+/// How the values of converted rows lie in memory: some rows together, of which a run of each follows one another before the
+/// next run of each does. Whoever reads a tile of rows then reads all of it in order. With one row together, rows follow one
+/// another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Arrangement {
+    /// Rows that lie together.
+    rows: usize,
+    /// Values of a run, and so from row to row of those that lie together.
+    pub(super) run: usize,
+    /// Values that a row takes in all.
+    stride: usize,
+}
+
+impl Arrangement {
+    /// Of rows of `depth` values as `D` reads them, which fills them up to whole steps.
+    #[inline(always)]
+    pub(super) fn of<D: Dot>(depth: usize) -> Self {
+        let padded = depth.next_multiple_of(D::STEP);
+        if D::ROWS_TOGETHER > 1 {
+            return Self {
+                rows: D::ROWS_TOGETHER,
+                run: D::STEP,
+                stride: padded,
+            };
+        }
+        // An odd number of lines from row to row: the rows of a tile then lie in different sets of the L1 cache.
+        let lines = (padded * size_of::<D::Input>()).div_ceil(LINE) | 1;
+        Self::plain(lines * LINE / size_of::<D::Input>())
+    }
+
+    /// Of rows that follow one another, each of `depth` values.
+    pub(super) fn plain(depth: usize) -> Self {
+        Self {
+            rows: 1,
+            run: depth,
+            stride: depth,
+        }
+    }
+
+    /// Whether `D` can read rows of `depth` values that lie so.
+    #[inline(always)]
+    pub(super) fn suits<D: Dot>(self, depth: usize) -> bool {
+        let padded = depth.next_multiple_of(D::STEP);
+        self.rows == D::ROWS_TOGETHER && self.stride >= padded && (self.rows == 1 || self.run == D::STEP)
+    }
+
+    /// Where a value lies.
+    #[inline(always)]
+    pub(super) fn place(self, row: usize, value: usize) -> usize {
+        if self.rows == 1 {
+            return row * self.stride + value;
+        }
+        let (together, row) = (row / self.rows, row % self.rows);
+        let (runs, value) = (value / self.run, value % self.run);
+        (together * self.stride + runs * self.run) * self.rows + row * self.run + value
+    }
+
+    /// Values that so many rows take.
+    #[inline(always)]
+    pub(super) fn size(self, rows: usize) -> usize {
+        rows.next_multiple_of(self.rows.max(1)) * self.stride
+    }
+
+    /// Calls `each` for every run of a row that begins with value `first` and has `count` of them: with where it lies, and
+    /// which of the values it has.
+    #[inline(always)]
+    pub(super) fn runs(
+        self,
+        row: usize,
+        (first, count): (usize, usize),
+        mut each: impl FnMut(usize, std::ops::Range<usize>),
+    ) {
+        let mut done = 0;
+        while done < count {
+            let value = first + done;
+            let length = (self.run - value % self.run).min(count - done);
+            each(self.place(row, value), done..done + length);
+            done += length;
+        }
+    }
+}

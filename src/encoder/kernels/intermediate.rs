@@ -1,0 +1,58 @@
+//! Results of a product that become the rows of what follows.
+
+use super::activations::{Activations, Rows};
+use super::choice::Kernels;
+use super::error::KernelError;
+use super::functions::Activation;
+use super::layout::Precision;
+use super::packed::PackedMatrix;
+use super::product::Epilogue;
+
+/// Memory of such results, used again for the next.
+#[derive(Default)]
+pub(crate) struct Intermediate {
+    plain: Vec<f32>,
+    rows: Activations,
+}
+
+impl Intermediate {
+    /// The first `length` of values that are written before they are read.
+    pub(crate) fn first(&mut self, length: usize) -> &mut [f32] {
+        if self.plain.len() < length {
+            self.plain.resize(length, 0.0);
+        }
+        &mut self.plain[..length]
+    }
+
+    /// Multiplies `rows` with `matrix`, and gives the results, or their activation, as rows of what these kernels compute in
+    /// `precision`. They are converted while they are in the cache where their precision has no scale of the whole row.
+    ///
+    /// # Errors
+    /// Those of [`PackedMatrix::multiply`].
+    pub(crate) fn multiply(
+        &mut self,
+        matrix: &PackedMatrix,
+        rows: Rows<'_>,
+        activation: Option<Activation>,
+        (kernels, precision): (Kernels, Precision),
+    ) -> Result<Rows<'_>, KernelError> {
+        let outputs = matrix.outputs();
+        if precision == Precision::Bf16 && matrix.gives_bf16() {
+            matrix.multiply_to_bf16(rows, activation, &mut self.rows)?;
+            return Ok(self.rows.all());
+        }
+        let epilogue = activation.map_or(Epilogue::Store, Epilogue::Activate);
+        let count = rows.len() * outputs;
+        matrix.multiply(rows, epilogue, self.first(count))?;
+        let plain = &self.plain[..count];
+        if precision == Precision::F32 {
+            return Rows::plain(plain, outputs);
+        }
+        self.rows.convert(kernels, precision, plain, outputs)?;
+        Ok(self.rows.all())
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/intermediate.rs"]
+mod tests;
