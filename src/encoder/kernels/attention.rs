@@ -310,9 +310,13 @@ impl<D: Dot> Factor<'_, D> {
             activation: None,
             rounded: None,
         };
+        let mut rest = D::Rest::default();
         // SAFETY: the slices are as long as the tile says, which is asserted above; this code runs with the
         // instructions of `D`.
-        unsafe { D::multiply(tile, self.rows) };
+        unsafe {
+            D::multiply(tile, self.rows, &mut rest);
+            D::end(&mut rest);
+        }
     }
 }
 

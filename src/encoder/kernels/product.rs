@@ -220,6 +220,8 @@ impl Product<'_> {
         };
         let fetched = lines.div_ceil(tiles_of_group.max(1));
         let mut next_weights = group.weights.as_ptr_range().end.cast::<u8>();
+        let target = self.output.target(&mut self.results, (first + count, outputs));
+        let mut rest = D::Rest::default();
         for (row, size) in tiles::<D>(count) {
             let row = first + row;
             let inputs = &values[arrangement.place(row, group.start)..];
@@ -232,17 +234,7 @@ impl Product<'_> {
             {
                 let width = panel.min(group.outputs.end - column);
                 let is_last = column + width == group.outputs.end && row + size < first + count;
-                let (output, output_stride, rounded) = match &mut self.output {
-                    Output::Plain(output) => (&mut output[row * outputs + column..], outputs, None),
-                    Output::Bf16 { values, arrangement } => {
-                        let rounded = Rounded {
-                            to: values[arrangement.place(row, column)..].as_mut_ptr(),
-                            stride: arrangement.run,
-                            count: panel.min(arrangement.run - column % arrangement.run),
-                        };
-                        (&mut self.results.0[..], panel, Some(rounded))
-                    }
-                };
+                let (output, output_stride, rounded) = target.of::<D>(row, column);
                 let tile = Tile::<D> {
                     inputs: inputs.as_ptr(),
                     next_inputs: if is_last { next } else { inputs.as_ptr() },
@@ -255,7 +247,7 @@ impl Product<'_> {
                     scales: columns.scales.as_ptr().wrapping_add(column),
                     totals: columns.totals.as_ptr().wrapping_add(column),
                     bias: (group.start == 0).then(|| columns.bias[column..].as_ptr()),
-                    output: output.as_mut_ptr(),
+                    output,
                     output_stride,
                     columns: width,
                     accumulate: group.start > 0 || self.epilogue == Epilogue::Accumulate,
@@ -263,13 +255,57 @@ impl Product<'_> {
                     rounded,
                 };
                 next_weights = next_weights.wrapping_add(fetched * LINE);
-                // SAFETY: `values` holds the depth of `count` rows, which was checked; `columns` holds whole panels, as
-                // `PackedMatrix::columns` checks; `output` holds `count` rows of `outputs`, and `width` of them are left
-                // from `column` on, or a tile of any kernels; so do the rounded rows, whose strides are as wide. This
-                // code runs with the instructions of `D`.
-                unsafe { D::multiply(tile, size) };
+                // SAFETY: `values` holds the depth of all rows, which was checked; `columns` holds whole panels, as
+                // `PackedMatrix::columns` checks; `target` has room for all rows, and is there until nothing is left to do
+                // of the group's last tile. This code runs with the instructions of `D`.
+                unsafe { D::multiply(tile, size, &mut rest) };
             }
         }
+        // SAFETY: as above.
+        unsafe { D::end(&mut rest) };
+    }
+}
+
+impl Output<'_> {
+    /// Where the results of the first `rows` rows go, each of `outputs`; those that are rounded go through `results` first.
+    #[inline(always)]
+    fn target(&mut self, results: &mut Results, (rows, outputs): (usize, usize)) -> Target {
+        match self {
+            Self::Plain(output) => Target {
+                output: output[..rows * outputs].as_mut_ptr(),
+                outputs,
+                rounded: None,
+            },
+            Self::Bf16 { values, arrangement } => Target {
+                output: results.0.as_mut_ptr(),
+                outputs,
+                rounded: Some((values[..arrangement.size(rows)].as_mut_ptr(), *arrangement)),
+            },
+        }
+    }
+}
+
+/// Where the results of some rows go.
+struct Target {
+    output: *mut f32,
+    outputs: usize,
+    rounded: Option<(*mut u16, Arrangement)>,
+}
+
+impl Target {
+    /// Where a tile's first result goes, how many values further the next row's does, and where they are rounded to.
+    #[inline(always)]
+    fn of<D: Dot>(&self, row: usize, column: usize) -> (*mut f32, usize, Option<Rounded>) {
+        let Some((values, arrangement)) = self.rounded else {
+            let output = self.output.wrapping_add(row * self.outputs + column);
+            return (output, self.outputs, None);
+        };
+        let rounded = Rounded {
+            to: values.wrapping_add(arrangement.place(row, column)),
+            stride: arrangement.run,
+            count: D::PANEL.min(arrangement.run - column % arrangement.run),
+        };
+        (self.output, D::PANEL, Some(rounded))
     }
 }
 

@@ -9,9 +9,9 @@
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid_count, _mm512_loadu_si512};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use super::super::encode::quantize;
-use super::super::functions::Activation;
 use super::super::lanes::Lanes;
 use super::super::lanes::avx512::Avx512;
 use super::super::storage::LINE;
@@ -123,18 +123,65 @@ trait Numbers: Dot<Lanes = Avx512> {
 #[repr(C, align(64))]
 struct Sums([[i32; COLUMNS]; 2 * SIDE]);
 
-/// Multiplies the tile's rows with its panel. Sums that begin with what is to be added to them go from the registers to the
-/// output; a row's begin so in every tile, or in none, as its last bit depends on it.
+/// A tile whose sums are not yet its output. They become so while the next tile is multiplied, which leaves most of the core
+/// idle, where they need more than to be stored.
+pub(in super::super) struct Rest<D: Dot> {
+    tile: Option<Tile<D>>,
+    /// The rows that are left.
+    rows: Range<usize>,
+    sums: MaybeUninit<Sums>,
+}
+
+impl<D: Dot> Default for Rest<D> {
+    #[inline(always)]
+    fn default() -> Self {
+        Self {
+            tile: None,
+            rows: 0..0,
+            sums: MaybeUninit::uninit(),
+        }
+    }
+}
+
+impl<D: Numbers> Rest<D> {
+    /// Finishes the next `count` rows, as far as there are.
+    ///
+    /// # Safety
+    /// The pointers of the tile must be as its fields say.
+    #[inline(always)]
+    unsafe fn finish(&mut self, count: usize) {
+        let rows = self.rows.start..self.rows.end.min(self.rows.start + count);
+        let Some(tile) = self.tile.as_ref().filter(|_| !rows.is_empty()) else {
+            return;
+        };
+        self.rows.start = rows.end;
+        let sums: *const i32 = self.sums.as_ptr().cast();
+        // SAFETY: the caller's promise; the sums of all its rows were stored with the tile.
+        unsafe {
+            for row in rows.clone() {
+                for column in (0..tile.columns).step_by(SIDE) {
+                    let (row_scale, scales) = (tile.row_scales.wrapping_add(row), tile.scales.wrapping_add(column));
+                    let sums = sums.add(row * COLUMNS + column);
+                    tile.put(row, column, D::finish(sums, row_scale, scales));
+                }
+            }
+            tile.finish(rows);
+        }
+    }
+}
+
+/// Multiplies the tile's rows with its panel. Sums that begin with all that is to be added to them go from the registers to the
+/// output, where nothing more is to be done; a row's begin so in every tile, or in none, as its last bit depends on it.
 ///
 /// # Safety
 /// As for [`Dot::multiply`]; the registers must be set up.
 #[inline(always)]
-unsafe fn multiply<D: Numbers>(tile: &Tile<D>, rows: usize) {
+unsafe fn multiply<D: Numbers>(tile: Tile<D>, rows: usize, rest: &mut Rest<D>) {
     let (whole, both) = (tile.columns == COLUMNS && rows.is_multiple_of(SIDE), rows > SIDE);
     let begun = D::FINISHED && !tile.accumulate;
     // SAFETY: the caller's promise; a bias is there for a whole panel, and read as that of every row.
     unsafe {
-        if tile.accumulate {
+        if tile.rounded.is_none() {
             tile.fetch_output(rows, COLUMNS);
         }
         match tile.bias {
@@ -142,41 +189,18 @@ unsafe fn multiply<D: Numbers>(tile: &Tile<D>, rows: usize) {
             _ => zeros(both),
         }
         if both {
-            add_steps::<D, true>(tile);
+            add_steps::<D, true>(&tile, rest);
         } else {
-            add_steps::<D, false>(tile);
+            add_steps::<D, false>(&tile, rest);
         }
-        if begun && whole && tile.activation != Some(Activation::Relu6) {
+        rest.finish(2 * SIDE);
+        if begun && whole && tile.activation.is_none() && tile.rounded.is_none() {
             store_all(tile.output.cast(), tile.output_stride * size_of::<f32>(), both);
-        } else {
-            let bias = tile.bias.filter(|_| !begun);
-            put_all(&Tile { bias, ..*tile }, rows);
+            return;
         }
-        tile.finish(0..rows);
-    }
-}
-
-/// Stores the sums aside, and does with them there what is to be done before they become output.
-///
-/// # Safety
-/// As for [`Dot::multiply`].
-#[inline(always)]
-unsafe fn put_all<D: Numbers>(tile: &Tile<D>, rows: usize) {
-    let mut sums = MaybeUninit::<Sums>::uninit();
-    // SAFETY: the caller's promise; `sums` holds those of all rows once they are stored.
-    unsafe {
-        store_all(sums.as_mut_ptr().cast(), 2 * LINE, rows > SIDE);
-        let sums: *const i32 = sums.as_ptr().cast();
-        for row in 0..rows {
-            for column in (0..tile.columns).step_by(SIDE) {
-                let (row_scale, scales) = (tile.row_scales.wrapping_add(row), tile.scales.wrapping_add(column));
-                tile.put(
-                    row,
-                    column,
-                    D::finish(sums.add(row * COLUMNS + column), row_scale, scales),
-                );
-            }
-        }
+        store_all(rest.sums.as_mut_ptr().cast(), 2 * LINE, both);
+        let bias = tile.bias.filter(|_| !begun);
+        (rest.tile, rest.rows) = (Some(Tile { bias, ..tile }), 0..rows);
     }
 }
 
@@ -222,12 +246,15 @@ unsafe fn store_all(to: *mut u8, stride: usize, both: bool) {
     }
 }
 
-/// Adds the products of the tile's rows and its panel to the same sums; `BOTH` says whether there are lower rows.
+/// Adds the products of the tile's rows and its panel to the same sums, while the rest of the last tile is finished; `BOTH` says
+/// whether there are lower rows.
 #[inline(always)]
-unsafe fn add_steps<D: Numbers, const BOTH: bool>(tile: &Tile<D>) {
+unsafe fn add_steps<D: Numbers, const BOTH: bool>(tile: &Tile<D>, rest: &mut Rest<D>) {
     let (mut rows, mut weights): (*const u8, *const u8) = (tile.inputs.cast(), tile.weights.cast());
     let mut next_weights = tile.next_weights;
-    for _ in 0..tile.groups / SIDE {
+    let steps = tile.groups / SIDE;
+    let finished = rest.rows.len().div_ceil(steps.max(1));
+    for _ in 0..steps {
         // SAFETY: the caller's promise: the depth is whole steps, each a line of every row and sixteen groups of the
         // columns, which are two lines.
         unsafe {
@@ -241,6 +268,7 @@ unsafe fn add_steps<D: Numbers, const BOTH: bool>(tile: &Tile<D>) {
                 D::add::<2, 5, 6>();
                 D::add::<3, 5, 7>();
             }
+            rest.finish(finished);
         }
         weights = weights.wrapping_add(SIDE * 2 * LINE);
         rows = rows.wrapping_add(2 * SIDE * LINE);
@@ -254,6 +282,8 @@ unsafe fn add_steps<D: Numbers, const BOTH: bool>(tile: &Tile<D>) {
 /// How both kinds of numbers multiply a tile, and what its rows and steps are.
 macro_rules! matrix_tiles {
     () => {
+        type Rest = Rest<Self>;
+
         const STEP: usize = SIDE * Self::GROUP;
         const PANEL: usize = COLUMNS;
         const ROWS: usize = 2 * SIDE;
@@ -271,9 +301,15 @@ macro_rules! matrix_tiles {
         }
 
         #[inline(always)]
-        unsafe fn multiply(tile: Tile<Self>, rows: usize) {
+        unsafe fn multiply(tile: Tile<Self>, rows: usize, rest: &mut Rest<Self>) {
             // SAFETY: the caller's promise; this is called below `enter` alone.
-            unsafe { multiply(&tile, rows) }
+            unsafe { multiply(tile, rows, rest) }
+        }
+
+        #[inline(always)]
+        unsafe fn end(rest: &mut Rest<Self>) {
+            // SAFETY: the caller's promise.
+            unsafe { rest.finish(2 * SIDE) }
         }
     };
 }

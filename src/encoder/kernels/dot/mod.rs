@@ -55,6 +55,8 @@ pub(super) trait Dot: Sized {
     type Input: Number;
     /// A weight, as it is stored.
     type Weight: Weight + Number;
+    /// What is left to do of a tile.
+    type Rest: Default;
 
     /// How `encode` converts.
     const ENCODING: Encoding;
@@ -95,11 +97,18 @@ pub(super) trait Dot: Sized {
         rest.fill(0);
     }
 
-    /// Multiplies `rows` rows of `tile`, of which there are at most `ROWS`.
+    /// Multiplies `rows` rows of `tile`, of which there are at most `ROWS`. Something of it may be left to do, which is done
+    /// while the next is multiplied, or by [`Dot::end`].
     ///
     /// # Safety
-    /// The pointers must be as the tile's fields say.
-    unsafe fn multiply(tile: Tile<Self>, rows: usize);
+    /// The pointers must be as the tile's fields say, until nothing is left to do.
+    unsafe fn multiply(tile: Tile<Self>, rows: usize, rest: &mut Self::Rest);
+
+    /// Does what is left to do.
+    ///
+    /// # Safety
+    /// The pointers must be as the fields of the tile say that something is left of.
+    unsafe fn end(rest: &mut Self::Rest);
 }
 
 /// Dot products of one row with a register of columns, a group of the depth at a time.
@@ -138,8 +147,13 @@ pub(super) trait Registers: Dot {
 /// How all [`Registers`] multiply a tile.
 macro_rules! register_tiles {
     () => {
+        type Rest = ();
+
         #[inline(always)]
-        unsafe fn multiply(tile: $crate::encoder::kernels::tile::Tile<Self>, rows: usize) {
+        unsafe fn end(_: &mut ()) {}
+
+        #[inline(always)]
+        unsafe fn multiply(tile: $crate::encoder::kernels::tile::Tile<Self>, rows: usize, _: &mut ()) {
             // SAFETY: the caller's promise.
             unsafe {
                 tile.in_registers(rows);
