@@ -124,11 +124,11 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// Copies the values of a row from `first` on.
+    /// Copies the values of a row from `first` on, of rows as `D` reads them.
     #[inline(always)]
-    pub(super) fn copy<T: Number>(&self, row: usize, first: usize, to: &mut [T]) {
+    pub(super) fn copy<D: Dot, T: Number>(&self, row: usize, first: usize, to: &mut [T]) {
         let values = numbers::<T>(self.values);
-        self.arrangement.runs(row, (first, to.len()), |place, part| {
+        self.arrangement.runs::<D>(row, (first, to.len()), |place, part| {
             to[part.clone()].copy_from_slice(&values[place..][..part.len()]);
         });
     }
@@ -177,7 +177,7 @@ impl<S: RowSource> Work for Fill<'_, S> {
                 continue;
             }
             *scale = D::encode(&to.row, converted);
-            arrangement.runs(index, (0, padded), |place, part| {
+            arrangement.runs::<D>(index, (0, padded), |place, part| {
                 values[place..][..part.len()].copy_from_slice(&converted[part]);
             });
         }

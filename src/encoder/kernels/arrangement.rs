@@ -1,5 +1,7 @@
 //! Where the values of rows lie.
 
+use std::ops::Range;
+
 use super::dot::Dot;
 use super::storage::LINE;
 
@@ -67,19 +69,25 @@ impl Arrangement {
     }
 
     /// Calls `each` for every run of a row that begins with value `first` and has `count` of them: with where it lies, and
-    /// which of the values it has.
+    /// which of the values it has. The rows must be as `D` reads them.
     #[inline(always)]
-    pub(super) fn runs(
+    pub(super) fn runs<D: Dot>(
         self,
         row: usize,
         (first, count): (usize, usize),
-        mut each: impl FnMut(usize, std::ops::Range<usize>),
+        mut each: impl FnMut(usize, Range<usize>),
     ) {
+        if D::ROWS_TOGETHER == 1 {
+            return each(row * self.stride + first, 0..count);
+        }
+        // As `place`, with divisors that the compiler knows.
+        let (together, row) = (row / D::ROWS_TOGETHER, row % D::ROWS_TOGETHER);
+        let start = together * D::ROWS_TOGETHER * self.stride + row * D::STEP;
         let mut done = 0;
         while done < count {
-            let value = first + done;
-            let length = (self.run - value % self.run).min(count - done);
-            each(self.place(row, value), done..done + length);
+            let (run, value) = ((first + done) / D::STEP, (first + done) % D::STEP);
+            let length = (D::STEP - value).min(count - done);
+            each(start + run * D::ROWS_TOGETHER * D::STEP + value, done..done + length);
             done += length;
         }
     }

@@ -96,7 +96,7 @@ impl Work for Sequences<'_> {
 
     #[inline(always)]
     fn run<D: Dot>(self) -> Result<(), KernelError> {
-        if self.input.encoding != Some(D::ENCODING) {
+        if self.input.encoding != Some(D::ENCODING) || !self.input.arrangement.suits::<D>(self.input.depth) {
             return Err(KernelError::Encoding);
         }
         let Self { attention, width, .. } = self;
@@ -145,12 +145,12 @@ impl Head<'_> {
         for token in 0..self.length {
             if D::ROWS_TOGETHER == 1 && depth == self.size {
                 let to = &mut packed[arrangement.place(token, 0)..][..self.size];
-                self.input.copy(self.token + token, self.columns[0], to);
+                self.input.copy::<D, _>(self.token + token, self.columns[0], to);
                 continue;
             }
             self.input
-                .copy(self.token + token, self.columns[0], &mut part[..self.size]);
-            arrangement.runs(token, (0, depth), |place, values| {
+                .copy::<D, _>(self.token + token, self.columns[0], &mut part[..self.size]);
+            arrangement.runs::<D>(token, (0, depth), |place, values| {
                 packed[place..][..values.len()].copy_from_slice(&part[values]);
             });
         }
@@ -172,11 +172,12 @@ impl Head<'_> {
         }
         for token in 0..self.length {
             self.input
-                .copy(self.token + token, self.columns[1], &mut part[..self.size]);
-            let first = token / panel * panel * depth + token % panel * D::GROUP;
-            let places = packed[first..].chunks_mut(panel * D::GROUP);
-            for (to, group) in places.zip(part.chunks_exact(D::GROUP)) {
-                to[..D::GROUP].copy_from_slice(group);
+                .copy::<D, _>(self.token + token, self.columns[1], &mut part[..self.size]);
+            let place = token % panel * D::GROUP;
+            let columns = &mut packed[token / panel * panel * depth..][..panel * depth];
+            let groups = columns.chunks_exact_mut(panel * D::GROUP);
+            for (to, group) in groups.zip(part.chunks_exact(D::GROUP)) {
+                to[place..][..D::GROUP].copy_from_slice(group);
             }
         }
     }
@@ -192,7 +193,7 @@ impl Head<'_> {
             packed.fill(D::Weight::default());
         }
         for token in 0..self.length {
-            self.input.copy(self.token + token, self.columns[2], part);
+            self.input.copy::<D, _>(self.token + token, self.columns[2], part);
             let (group, place) = (token / D::GROUP, token % D::GROUP);
             for (index, columns) in part.chunks(panel).enumerate() {
                 let to = &mut packed[(index * depth + group * D::GROUP) * panel..][..panel * D::GROUP];

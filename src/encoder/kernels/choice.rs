@@ -108,6 +108,14 @@ impl Kernels {
         }
     }
 
+    /// As many rows pass some weights before the next ones come from memory by themselves, so that these are fetched early. On
+    /// an AMD EPYC that would be in the way of what is needed now, for more than a few rows; an Intel Xeon brings too little by
+    /// itself, however many there are.
+    pub(super) fn rows_that_wait() -> usize {
+        static ROWS: OnceLock<usize> = OnceLock::new();
+        *ROWS.get_or_init(|| if vendor_is_intel() { usize::MAX } else { 16 })
+    }
+
     /// What a person calls them.
     pub(crate) fn name(self) -> &'static str {
         if self.tiles {
@@ -191,6 +199,11 @@ impl Kernels {
             }
         }
     }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn vendor_is_intel() -> bool {
+    false
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -170,7 +170,7 @@ fn total<L: Lanes, T: Term>(row: &[f32], mean: L) -> f32 {
     for part in pairs.remainder().chunks(L::COUNT) {
         // SAFETY: as many values are read as there are.
         let values = unsafe { L::load_first(part.as_ptr(), part.len()) };
-        sums[0] = sums[0] + T::of(values, mean).first(part.len());
+        sums[0] = sums[0] + T::of(values, mean).first_or(part.len(), L::splat(0.0));
     }
     (sums[0] + sums[1]).sum()
 }

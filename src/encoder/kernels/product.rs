@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::activations::{Activations, Rows};
 use super::arrangement::Arrangement;
+use super::choice::Kernels;
 use super::dot::{Dot, Work};
 use super::error::{KernelError, same_size};
 use super::functions::Activation;
@@ -213,7 +214,7 @@ impl Product<'_> {
         let (arrangement, scales) = (self.rows.arrangement, self.rows.scales);
         // The tiles share in fetching the next group, which follows this one.
         let tiles_of_group = count.div_ceil(D::ROWS) * group.outputs.len().div_ceil(panel);
-        let lines = if count <= D::ROWS_THAT_WAIT {
+        let lines = if count <= Kernels::rows_that_wait() {
             size_of_val(group.weights) / LINE
         } else {
             0

@@ -102,7 +102,7 @@ unsafe fn store<const REGISTER: u8>(to: *mut u8, stride: usize) {
 }
 
 /// What the registers hold.
-trait Numbers: Dot<Lanes = Avx512> {
+pub(in super::super) trait Numbers: Dot<Lanes = Avx512> {
     /// Whether the sums are what a product gives, and not in units of row and columns.
     const FINISHED: bool;
 
@@ -290,8 +290,6 @@ macro_rules! matrix_tiles {
         // A tile's rows lie as the registers load them, all in one stretch of memory: read from as many places as there are
         // rows, they would take as many of the few pages that the core knows the places of.
         const ROWS_TOGETHER: usize = 2 * SIDE;
-        // However many there are, they are multiplied before the next panels are there.
-        const ROWS_THAT_WAIT: usize = usize::MAX;
 
         #[inline(never)]
         unsafe fn enter<W: Work>(work: W) -> W::Output {

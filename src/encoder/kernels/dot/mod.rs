@@ -71,9 +71,6 @@ pub(super) trait Dot: Sized {
     /// Rows that lie together ([`Arrangement`]): a tile begins with the first of them, and reads all, of which those beyond its
     /// own may hold anything.
     const ROWS_TOGETHER: usize = 1;
-    /// So few rows pass a group of panels before the processor itself has brought the next one from memory, so that it is fetched
-    /// early. For more rows that would be in the way of what is needed now.
-    const ROWS_THAT_WAIT: usize = 16;
     /// After about as many values of the depth sums are added to the output: what of a panel stays in the L1 cache while all
     /// rows pass. The sums of integers are finished only once, hence never cut.
     const BLOCK: usize;

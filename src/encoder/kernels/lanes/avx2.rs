@@ -96,6 +96,15 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn first_or(self, count: usize, rest: Self) -> Self {
+        Self(unsafe {
+            let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            let first = _mm256_cmpgt_epi32(_mm256_set1_epi32(count.min(8) as i32), lanes);
+            _mm256_blendv_ps(rest.0, self.0, _mm256_castsi256_ps(first))
+        })
+    }
+
+    #[inline(always)]
     fn no_integers() -> __m256i {
         unsafe { _mm256_setzero_si256() }
     }

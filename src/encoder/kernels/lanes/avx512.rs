@@ -119,8 +119,8 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn first(self, count: usize) -> Self {
-        Self(unsafe { _mm512_maskz_mov_ps(mask(count), self.0) })
+    fn first_or(self, count: usize, rest: Self) -> Self {
+        Self(unsafe { _mm512_mask_mov_ps(rest.0, mask(count), self.0) })
     }
 
     #[inline(always)]

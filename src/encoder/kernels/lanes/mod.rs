@@ -148,12 +148,13 @@ pub(super) trait Lanes:
         values[0]
     }
 
-    /// Zeros in all lanes but the first `count`.
+    /// The first `count` lanes, and the others of `rest`.
     #[inline(always)]
-    fn first(self, count: usize) -> Self {
+    fn first_or(self, count: usize, rest: Self) -> Self {
         let mut values = [0.0; MOST];
         // SAFETY: `values` holds as many as any register.
         unsafe {
+            rest.store(values.as_mut_ptr());
             self.store_first(values.as_mut_ptr(), count.min(Self::COUNT));
             Self::load(values.as_ptr())
         }
