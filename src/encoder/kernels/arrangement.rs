@@ -92,3 +92,55 @@ impl Arrangement {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::super::dot::Work;
+    use super::super::{Kernels, Precision};
+    use super::*;
+
+    /// Rows and depth of rows whose places are looked at.
+    struct Places(usize, usize);
+
+    impl Work for Places {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<D: Dot>(self) {
+            let Self(rows, depth) = self;
+            let arrangement = Arrangement::of::<D>(depth);
+            assert!(arrangement.suits::<D>(depth));
+            let mut taken = HashSet::new();
+            for row in 0..rows {
+                for value in 0..depth {
+                    let place = arrangement.place(row, value);
+                    assert!(place < arrangement.size(rows) && taken.insert(place));
+                }
+                for first in 0..depth {
+                    let mut next = 0;
+                    arrangement.runs::<D>(row, (first, depth - first), |place, values| {
+                        assert_eq!(values.start, next);
+                        next = values.end;
+                        for (offset, value) in values.enumerate() {
+                            assert_eq!(arrangement.place(row, first + value), place + offset);
+                        }
+                    });
+                    assert_eq!(next, depth - first);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_value_has_a_place_of_its_own_and_runs_lead_there() {
+        for kernels in Kernels::available() {
+            for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+                for (rows, depth) in [(1, 1), (40, 33), (5, 130)] {
+                    kernels.run(precision, Places(rows, depth));
+                }
+            }
+        }
+    }
+}

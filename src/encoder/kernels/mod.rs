@@ -7,7 +7,7 @@
 //! | `dot/` | how a product's rows and weights are stored and multiplied, one type an instruction set and precision |
 //! | `tile`, `layout`, `packed`, `product` | [`PackedMatrix`]: products of rows with packed weights |
 //! | `peak` | how fast a core is at best |
-//! | `encode`, `activations` | [`Activations`]: rows, converted to what a product multiplies |
+//! | `encode`, `activations`, `arrangement` | [`Activations`]: rows, converted to what a product multiplies, and how they lie |
 //! | `intermediate` | [`Intermediate`]: results that become rows of the next product |
 //! | `tally` | sums and largest of scores that are not kept |
 //! | `functions`, `softmax`, `norm`, `attention`, `probe`, `patches`, `depthwise` | what happens between products |
