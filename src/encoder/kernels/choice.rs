@@ -110,10 +110,10 @@ impl Kernels {
 
     /// As many rows pass some weights before the next ones come from memory by themselves, so that these are fetched early. On
     /// an AMD EPYC that would be in the way of what is needed now, for more than a few rows; an Intel Xeon brings too little by
-    /// itself, however many there are.
+    /// itself, however many there are, and has room for both.
     pub(super) fn rows_that_wait() -> usize {
         static ROWS: OnceLock<usize> = OnceLock::new();
-        *ROWS.get_or_init(|| if vendor_is_intel() { usize::MAX } else { 16 })
+        *ROWS.get_or_init(|| if is_intel_with_room() { usize::MAX } else { 16 })
     }
 
     /// What a person calls them.
@@ -201,8 +201,24 @@ impl Kernels {
     }
 }
 
+/// Whether the processor is Intel's, with an L2 cache of 1 MiB or more.
+#[cfg(target_arch = "x86_64")]
+fn is_intel_with_room() -> bool {
+    // "Deterministic cache parameters" of Intel's manual: each field is one less than what it says.
+    let level_two = (0..8)
+        .map(|index| std::arch::x86_64::__cpuid_count(4, index))
+        .take_while(|cache| cache.eax & 0x1f != 0)
+        .find(|cache| cache.eax >> 5 & 7 == 2);
+    vendor_is_intel()
+        && level_two.is_some_and(|cache| {
+            let [ways, partitions, line] = [cache.ebx >> 22, cache.ebx >> 12 & 0x3ff, cache.ebx & 0xfff];
+            let factors = [ways, partitions, line, cache.ecx].map(|less_one| u64::from(less_one) + 1);
+            factors.iter().product::<u64>() >= 1 << 20
+        })
+}
+
 #[cfg(not(target_arch = "x86_64"))]
-fn vendor_is_intel() -> bool {
+fn is_intel_with_room() -> bool {
     false
 }
 
