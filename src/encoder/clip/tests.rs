@@ -3,6 +3,7 @@ use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::encoder::kernels::Kernels;
 use crate::encoder::testing::{ModelDir, Reference, Stored, Tensors, assert_same, fixture, smallest_cosine};
 use crate::encoder::{Embeddings, Model, Precision};
 
@@ -42,10 +43,15 @@ fn assert_equals_reference(model: &ClipModel, reference: &Reference) {
 
 #[test]
 fn lower_precisions_stay_near() {
+    // Where attention is in bf16, it adds its own rounding.
+    let least_in_int8 = match Kernels::best().attention(Precision::Int8) {
+        Precision::F32 => 0.998,
+        _ => 0.997,
+    };
     for name in FIXTURES {
         let (dir, reference) = (ModelDir::copy(name), Reference::read(name));
         let model = ClipModel::open(dir.checkpoint()).unwrap();
-        for (precision, bound) in [(Precision::Bf16, 0.9999), (Precision::Int8, 0.997)] {
+        for (precision, bound) in [(Precision::Bf16, 0.9999), (Precision::Int8, least_in_int8)] {
             let (images, texts) = embed_in(precision, &model, &reference);
             let cosines = [
                 smallest_cosine(&images, &reference.images),

@@ -172,14 +172,7 @@ impl<S: RowSource> Work for Fill<'_, S> {
         let values = numbers_mut::<D::Input>(to.values.bytes_mut());
         for (index, scale) in to.scales.iter_mut().enumerate() {
             self.source.row::<D>(index, &mut to.row);
-            if D::ROWS_TOGETHER == 1 {
-                *scale = D::encode(&to.row, &mut values[arrangement.place(index, 0)..][..padded]);
-                continue;
-            }
-            *scale = D::encode(&to.row, converted);
-            arrangement.runs::<D>(index, (0, padded), |place, part| {
-                values[place..][..part.len()].copy_from_slice(&converted[part]);
-            });
+            *scale = arrangement.encode::<D>(index, &to.row, values, converted);
         }
     }
 }

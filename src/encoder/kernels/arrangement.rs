@@ -68,6 +68,26 @@ impl Arrangement {
         rows.next_multiple_of(self.rows.max(1)) * self.stride
     }
 
+    /// Converts `row` and puts it where row `index` of `values` lies; gives its scale. `aside` is memory for a converted row, of
+    /// as many values as it is filled up to.
+    #[inline(always)]
+    pub(super) fn encode<D: Dot>(
+        self,
+        index: usize,
+        row: &[f32],
+        values: &mut [D::Input],
+        aside: &mut [D::Input],
+    ) -> f32 {
+        if D::ROWS_TOGETHER == 1 {
+            return D::encode(row, &mut values[index * self.stride..][..aside.len()]);
+        }
+        let scale = D::encode(row, aside);
+        self.runs::<D>(index, (0, aside.len()), |place, part| {
+            values[place..][..part.len()].copy_from_slice(&aside[part]);
+        });
+        scale
+    }
+
     /// Calls `each` for every run of a row that begins with value `first` and has `count` of them: with where it lies, and
     /// which of the values it has. The rows must be as `D` reads them.
     #[inline(always)]

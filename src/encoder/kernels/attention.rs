@@ -9,7 +9,7 @@ use super::dot::{Dot, Encoding, Work};
 use super::error::{KernelError, same_size};
 use super::layout::Precision;
 use super::softmax::powers;
-use super::storage::Aligned;
+use super::storage::{Aligned, Buffer};
 use super::tile::{MOST_ROWS, Tile, tiles};
 
 /// Multi-head self-attention (Vaswani et al., 2017) within each of several sequences that lie packed one after another,
@@ -34,7 +34,7 @@ pub(crate) struct Scratch {
     /// The values in panels of columns, `[panel, group of tokens, column]`.
     values: Aligned,
     /// The scores of a tile of queries, `[query, token]`.
-    pub(super) scores: Vec<f32>,
+    pub(super) scores: Buffer,
     /// What softmax makes of them, as rows of a product.
     weights: Aligned,
     /// The sums of values that such rows make, `[query, column]`.
@@ -217,8 +217,7 @@ impl Head<'_> {
         );
         let (rows_of_queries, rows_of_weights) = (Arrangement::of::<D>(self.size), Arrangement::of::<D>(self.length));
         let scale = 1.0 / (self.size as f32).sqrt();
-        scratch.scores.resize((D::ROWS * stride).max(scratch.scores.len()), 0.0);
-        let scores = &mut scratch.scores[..];
+        let scores = scratch.scores.first(D::ROWS * stride);
         let weights = scratch.weights.numbers_mut::<D::Input>(rows_of_weights.size(D::ROWS));
         let columns = self.size.next_multiple_of(panel);
         let context = scratch.context.numbers_mut::<f32>(D::ROWS * columns);
@@ -244,16 +243,7 @@ impl Head<'_> {
             for (row, (scores, sum)) in scores.chunks_exact_mut(stride).zip(&mut sums).take(rows).enumerate() {
                 let visible = if causal { first + row + 1 } else { self.length };
                 *sum = powers::<D::Lanes>(scores, visible, scale);
-                if D::ROWS_TOGETHER == 1 {
-                    let to = &mut weights[rows_of_weights.place(row, 0)..][..reached];
-                    D::encode(&scores[..reach], to);
-                    continue;
-                }
-                D::encode(&scores[..reach], &mut part[..reached]);
-                for (step, values) in part[..reached].chunks_exact(D::STEP).enumerate() {
-                    let to = &mut weights[(step * D::ROWS_TOGETHER + row) * D::STEP..][..D::STEP];
-                    to.copy_from_slice(values);
-                }
+                rows_of_weights.encode::<D>(row, &scores[..reach], weights, &mut part[..reached]);
             }
             let tile = Factor::<D> {
                 values: weights,

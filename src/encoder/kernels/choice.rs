@@ -204,17 +204,19 @@ impl Kernels {
 /// Whether the processor is Intel's, with an L2 cache of 1 MiB or more.
 #[cfg(target_arch = "x86_64")]
 fn is_intel_with_room() -> bool {
+    if !vendor_is_intel() {
+        return false;
+    }
     // "Deterministic cache parameters" of Intel's manual: each field is one less than what it says.
     let level_two = (0..8)
         .map(|index| std::arch::x86_64::__cpuid_count(4, index))
         .take_while(|cache| cache.eax & 0x1f != 0)
         .find(|cache| cache.eax >> 5 & 7 == 2);
-    vendor_is_intel()
-        && level_two.is_some_and(|cache| {
-            let [ways, partitions, line] = [cache.ebx >> 22, cache.ebx >> 12 & 0x3ff, cache.ebx & 0xfff];
-            let factors = [ways, partitions, line, cache.ecx].map(|less_one| u64::from(less_one) + 1);
-            factors.iter().product::<u64>() >= 1 << 20
-        })
+    level_two.is_some_and(|cache| {
+        let [ways, partitions, line] = [cache.ebx >> 22, cache.ebx >> 12 & 0x3ff, cache.ebx & 0xfff];
+        let factors = [ways, partitions, line, cache.ecx].map(|less_one| u64::from(less_one) + 1);
+        factors.iter().product::<u64>() >= 1 << 20
+    })
 }
 
 #[cfg(not(target_arch = "x86_64"))]

@@ -7,21 +7,19 @@ use super::functions::Activation;
 use super::layout::Precision;
 use super::packed::PackedMatrix;
 use super::product::Epilogue;
+use super::storage::Buffer;
 
 /// Memory of such results, used again for the next.
 #[derive(Default)]
 pub(crate) struct Intermediate {
-    plain: Vec<f32>,
+    plain: Buffer,
     rows: Activations,
 }
 
 impl Intermediate {
     /// The first `length` of values that are written before they are read.
     pub(crate) fn first(&mut self, length: usize) -> &mut [f32] {
-        if self.plain.len() < length {
-            self.plain.resize(length, 0.0);
-        }
-        &mut self.plain[..length]
+        self.plain.first(length)
     }
 
     /// Multiplies `rows` with `matrix`, and gives the results, or their activation, as rows of what these kernels compute in
@@ -37,14 +35,12 @@ impl Intermediate {
         (kernels, precision): (Kernels, Precision),
     ) -> Result<Rows<'_>, KernelError> {
         let outputs = matrix.outputs();
-        if precision == Precision::Bf16 && matrix.gives_bf16() {
-            matrix.multiply_to_bf16(rows, activation, &mut self.rows)?;
+        if precision == Precision::Bf16 && matrix.multiply_to_bf16(rows, activation, &mut self.rows)? {
             return Ok(self.rows.all());
         }
         let epilogue = activation.map_or(Epilogue::Store, Epilogue::Activate);
-        let count = rows.len() * outputs;
-        matrix.multiply(rows, epilogue, self.first(count))?;
-        let plain = &self.plain[..count];
+        let plain = self.plain.first(rows.len() * outputs);
+        matrix.multiply(rows, epilogue, plain)?;
         if precision == Precision::F32 {
             return Rows::plain(plain, outputs);
         }

@@ -55,5 +55,5 @@ pub(crate) use packed::PackedMatrix;
 pub(crate) use patches::Patches;
 pub(crate) use probe::ProbeAttention;
 pub(crate) use product::Epilogue;
-pub(crate) use storage::Shared;
+pub(crate) use storage::{Buffer, Shared};
 pub(crate) use tally::PowerSum;

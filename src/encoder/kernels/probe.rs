@@ -9,6 +9,7 @@ use super::error::{KernelError, same_size};
 use super::lanes::Lanes;
 use super::layout::Precision;
 use super::softmax::powers;
+use super::storage::Buffer;
 
 /// Attention of one query, the same for all, to each of several sequences that lie packed one after another: the
 /// pooling of Lee et al. (Set Transformer, 2019).
@@ -60,7 +61,7 @@ struct Pooling<'a> {
     input: &'a [f32],
     lengths: &'a [usize],
     output: &'a mut [f32],
-    scores: &'a mut Vec<f32>,
+    scores: &'a mut Buffer,
 }
 
 impl Work for Pooling<'_> {
@@ -75,8 +76,7 @@ impl Work for Pooling<'_> {
             let (sequence, later) = input.split_at(length * 2 * width);
             input = later;
             let padded = length.next_multiple_of(D::Lanes::COUNT);
-            self.scores.resize(padded.max(self.scores.len()), 0.0);
-            let scores = &mut self.scores[..padded];
+            let scores = self.scores.first(padded);
             for first in (0..width).step_by(size) {
                 for (score, token) in scores.iter_mut().zip(sequence.chunks_exact(2 * width)) {
                     *score = dot::<D::Lanes>(&query[first..][..size], &token[first..][..size]);

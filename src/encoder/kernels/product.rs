@@ -56,20 +56,23 @@ impl PackedMatrix {
 
     /// As [`PackedMatrix::multiply`], with `output` in bf16, as products of these kernels in that precision read their rows.
     ///
+    /// Gives whether that can be done; else nothing is.
+    ///
     /// # Errors
-    /// As there, and where [`PackedMatrix::gives_bf16`] says otherwise.
+    /// As there.
     pub(super) fn multiply_to_bf16(
         &self,
         rows: Rows<'_>,
         activation: Option<Activation>,
         output: &mut Activations,
-    ) -> Result<(), KernelError> {
+    ) -> Result<bool, KernelError> {
         if !self.gives_bf16() {
-            return Err(KernelError::Encoding);
+            return Ok(false);
         }
         let epilogue = activation.map_or(Epilogue::Store, Epilogue::Activate);
         let (values, arrangement) = output.bf16(self.kernels, (rows.rows, self.outputs));
-        self.product(rows, epilogue, Output::Bf16 { values, arrangement })
+        self.product(rows, epilogue, Output::Bf16 { values, arrangement })?;
+        Ok(true)
     }
 
     fn product(&self, rows: Rows<'_>, epilogue: Epilogue, output: Output<'_>) -> Result<(), KernelError> {
@@ -100,8 +103,9 @@ impl PackedMatrix {
             }
         }
 
-        let blocks = self.kernels.run(self.precision, Blocks(self.depth));
-        self.kernels.has_bf16() && self.precision != Precision::F32 && blocks == 1
+        self.kernels.has_bf16()
+            && self.precision != Precision::F32
+            && self.kernels.run(self.precision, Blocks(self.depth)) == 1
     }
 }
 

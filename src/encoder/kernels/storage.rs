@@ -58,6 +58,20 @@ impl Aligned {
     }
 }
 
+/// Values that are written before they are read.
+#[derive(Default)]
+pub(crate) struct Buffer(Vec<f32>);
+
+impl Buffer {
+    /// The first `length` values.
+    pub(crate) fn first(&mut self, length: usize) -> &mut [f32] {
+        if self.0.len() < length {
+            self.0.resize(length, 0.0);
+        }
+        &mut self.0[..length]
+    }
+}
+
 /// Numbers that every pattern of bits is a value of, and that bytes may hence be taken for.
 ///
 /// # Safety

@@ -126,22 +126,16 @@ impl Layer {
         workspace: &mut Workspace,
     ) -> Result<(), KernelError> {
         let Compute { kernels, precision } = bert.compute;
+        let width = self.query_key_value.depth();
+        workspace.activations.convert(kernels, precision, states, width)?;
+        workspace.attend(bert.compute, bert.attention, &self.query_key_value, lengths)?;
         let Workspace {
             activations,
-            scratch,
             wide,
             context,
+            ..
         } = workspace;
-        let width = self.query_key_value.depth();
-        activations.convert(kernels, precision, states, width)?;
-        let input = wide.multiply(
-            &self.query_key_value,
-            activations.all(),
-            None,
-            (kernels, kernels.attention(precision)),
-        )?;
         let context = context.first(states.len());
-        bert.attention.attend(kernels, input, lengths, context, scratch)?;
         activations.convert(kernels, precision, context, width)?;
         self.attention_output
             .multiply(activations.all(), Epilogue::Accumulate, states)?;

@@ -8,8 +8,8 @@ use std::ops::Range;
 use super::config::{BlockConfig, ImageConfig};
 use super::stem::Stem;
 use crate::encoder::EncoderError;
-use crate::encoder::kernels::{Activation, Depthwise, Epilogue, KernelError, PackedMatrix, Rows};
-use crate::encoder::towers::{Buffer, Compute, Parts};
+use crate::encoder::kernels::{Activation, Buffer, Depthwise, Epilogue, KernelError, PackedMatrix, Rows};
+use crate::encoder::towers::{Compute, Parts};
 
 /// The activation after every convolution but the last of a block.
 const RELU6: Epilogue = Epilogue::Activate(Activation::Relu6);

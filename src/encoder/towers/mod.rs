@@ -12,7 +12,7 @@ pub(super) use config::{TextConfig, TransformerConfig, VisionConfig, in_range, o
 pub(super) use parts::{Compute, Parts};
 pub(super) use projection::Projection;
 pub(super) use text::{Sequences, TextNames, TextTower, TowerTextEncoder};
-pub(super) use transformer::{Buffer, FeedForward, LayerNames, TRANSFORMERS_LAYER, Workspace};
+pub(super) use transformer::{FeedForward, LayerNames, TRANSFORMERS_LAYER, Workspace};
 pub(super) use vision::{Pool, TowerImageEncoder, VisionNames, VisionTower};
 // What towers on a device share with these.
 #[cfg(any(test, feature = "accelerator"))]

@@ -4,7 +4,7 @@ use super::TransformerConfig;
 use super::parts::{Compute, Parts, borrowed};
 use crate::encoder::EncoderError;
 use crate::encoder::kernels::{
-    Activation, Activations, Attention, Epilogue, Intermediate, KernelError, Norm, PackedMatrix, Scratch,
+    Activation, Activations, Attention, Buffer, Epilogue, Intermediate, KernelError, Norm, PackedMatrix, Scratch,
 };
 
 /// A stack of layers, each attention and a feed-forward network with a norm before and a residual around it.
@@ -73,17 +73,22 @@ pub(in crate::encoder) struct Workspace {
     pub(in crate::encoder) context: Buffer,
 }
 
-/// Values that are written before they are read.
-#[derive(Default)]
-pub(in crate::encoder) struct Buffer(Vec<f32>);
-
-impl Buffer {
-    /// The first `length` values.
-    pub(in crate::encoder) fn first(&mut self, length: usize) -> &mut [f32] {
-        if self.0.len() < length {
-            self.0.resize(length, 0.0);
-        }
-        &mut self.0[..length]
+impl Workspace {
+    /// Leaves in `context` what the tokens attend to whose rows, of which `query_key_value` makes queries, keys and values, are
+    /// in `activations`.
+    pub(in crate::encoder) fn attend(
+        &mut self,
+        Compute { kernels, precision }: Compute,
+        attention: Attention,
+        query_key_value: &PackedMatrix,
+        lengths: &[usize],
+    ) -> Result<(), KernelError> {
+        let compute = (kernels, kernels.attention(precision));
+        let input = self
+            .wide
+            .multiply(query_key_value, self.activations.all(), None, compute)?;
+        let context = self.context.first(input.len() * query_key_value.outputs() / 3);
+        attention.attend(kernels, input, lengths, context, &mut self.scratch)
     }
 }
 
@@ -193,20 +198,10 @@ impl Layer {
         workspace: &mut Workspace,
     ) -> Result<(), KernelError> {
         let Compute { kernels, precision } = self.compute;
-        let Workspace {
-            activations,
-            scratch,
-            wide,
-            context,
-        } = workspace;
-        activations.norm(kernels, precision, &self.attention_norm, states)?;
-        let input = wide.multiply(
-            &self.query_key_value,
-            activations.all(),
-            None,
-            (kernels, kernels.attention(precision)),
-        )?;
-        attention.attend(kernels, input, lengths, context.first(states.len()), scratch)
+        workspace
+            .activations
+            .norm(kernels, precision, &self.attention_norm, states)?;
+        workspace.attend(self.compute, attention, &self.query_key_value, lengths)
     }
 
     /// Adds to `states` what their tokens attend to, which is in the workspace, and passes them through the rest.
