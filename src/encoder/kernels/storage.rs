@@ -5,6 +5,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use memmap2::MmapMut;
+
 use super::KernelError;
 
 /// What every part of a buffer begins at a multiple of: a cache line, and the widest register.
@@ -14,10 +16,40 @@ pub(super) const LINE: usize = 64;
 #[derive(Clone, Copy)]
 struct Line(#[allow(dead_code, reason = "read as bytes of the whole buffer")] [u8; LINE]);
 
-/// Bytes that begin at a cache line.
+/// From so many bytes on, memory is asked for in large pages, and in whole ones.
+const LARGE: usize = 1 << 20;
+/// Bytes of a large page.
+const LARGE_PAGE: usize = 2 << 20;
+
+/// Bytes that begin at a cache line. Many of them lie in large pages where the system has such: a product goes through several
+/// megabytes, whose small pages are more than the core knows the places of.
 #[derive(Default)]
 pub(super) struct Aligned {
-    lines: Vec<Line>,
+    memory: Memory,
+}
+
+enum Memory {
+    Lines(Vec<Line>),
+    /// The bytes from the first on that begins a large page.
+    Pages(MmapMut, usize),
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::Lines(Vec::new())
+    }
+}
+
+impl Memory {
+    /// At least `length` bytes, in large pages if that can be had.
+    fn in_large_pages(length: usize) -> Option<Self> {
+        let map = MmapMut::map_anon(length.next_multiple_of(LARGE_PAGE) + LARGE_PAGE).ok()?;
+        // Where it is refused, only speed is lost.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
+        let address = map.as_ptr().addr();
+        Some(Self::Pages(map, address.next_multiple_of(LARGE_PAGE) - address))
+    }
 }
 
 impl Aligned {
@@ -30,10 +62,13 @@ impl Aligned {
 
     /// Makes sure that there are `length` bytes; what is new is zeros.
     pub(super) fn grow(&mut self, length: usize) {
-        let lines = length.div_ceil(LINE);
-        if self.lines.len() < lines {
-            self.lines.resize(lines, Line([0; LINE]));
+        if self.bytes().len() >= length {
+            return;
         }
+        let pages = (length >= LARGE).then(|| Memory::in_large_pages(length)).flatten();
+        let memory = pages.unwrap_or_else(|| Memory::Lines(vec![Line([0; LINE]); length.div_ceil(LINE)]));
+        let smaller = std::mem::replace(self, Self { memory });
+        self.bytes_mut()[..smaller.bytes().len()].copy_from_slice(smaller.bytes());
     }
 
     /// The first `count` numbers, for which room is made; what is new is zeros.
@@ -48,27 +83,32 @@ impl Aligned {
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        // SAFETY: lines are arrays of bytes without gaps between them.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * LINE) }
+        match &self.memory {
+            // SAFETY: lines are arrays of bytes without gaps between them.
+            Memory::Lines(lines) => unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE) },
+            Memory::Pages(map, start) => &map[*start..],
+        }
     }
 
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: lines are arrays of bytes without gaps between them.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.lines.len() * LINE) }
+        match &mut self.memory {
+            // SAFETY: as in `bytes`.
+            Memory::Lines(lines) => unsafe {
+                std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE)
+            },
+            Memory::Pages(map, start) => &mut map[*start..],
+        }
     }
 }
 
 /// Values that are written before they are read.
 #[derive(Default)]
-pub(crate) struct Buffer(Vec<f32>);
+pub(crate) struct Buffer(Aligned);
 
 impl Buffer {
     /// The first `length` values.
     pub(crate) fn first(&mut self, length: usize) -> &mut [f32] {
-        if self.0.len() < length {
-            self.0.resize(length, 0.0);
-        }
-        &mut self.0[..length]
+        self.0.numbers_mut(length)
     }
 }
 
@@ -152,5 +192,27 @@ impl Bytes {
             Self::Owned(buffer) => buffer.bytes(),
             Self::Shared(shared) => shared.bytes(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_grows_keeps_what_it_holds_and_is_zeros_beyond() {
+        let mut memory = Aligned::default();
+        let mut before = 0;
+        for length in [1, 100, 99, LARGE, LARGE + 1, 3 * LARGE_PAGE, 5] {
+            memory.grow(length);
+            let bytes = memory.bytes_mut();
+            assert!(bytes.len() >= length.max(before) && bytes.len().is_multiple_of(LINE));
+            assert!(bytes.as_ptr().addr().is_multiple_of(LINE));
+            assert!(bytes[..before].iter().all(|byte| *byte == 7));
+            assert!(bytes[before..].iter().all(|byte| *byte == 0));
+            bytes.fill(7);
+            before = bytes.len();
+        }
+        assert!(memory.bytes().as_ptr().addr().is_multiple_of(LARGE_PAGE));
     }
 }
