@@ -78,17 +78,22 @@ impl Activations {
         kernels.run(precision, Fill { to: self, source });
     }
 
-    /// Makes room for `rows` rows of `depth` values in bf16, as products of these kernels read them, and says how they lie. A
-    /// row is to be filled up with zeros to whole runs.
-    pub(super) fn bf16(&mut self, kernels: Kernels, (rows, depth): (usize, usize)) -> (&mut [u16], Arrangement) {
+    /// Makes room for `rows` rows of `depth` values, as products of these kernels in `precision` read them; gives the numbers
+    /// and how they lie. Rows are to be filled up with zeros to whole steps.
+    pub(super) fn room<T: Number>(
+        &mut self,
+        kernels: Kernels,
+        precision: Precision,
+        (rows, depth): (usize, usize),
+    ) -> (&mut [T], Arrangement) {
         (self.rows, self.depth) = (rows, depth);
-        kernels.run(Precision::Bf16, LayOut(self));
+        kernels.run(precision, LayOut(self));
         (numbers_mut(self.values.bytes_mut()), self.arrangement)
     }
 
     #[inline(always)]
     fn lay_out<D: Dot>(&mut self) {
-        self.arrangement = Arrangement::of::<D>(self.depth);
+        self.arrangement = Arrangement::of::<D>(self.rows, self.depth);
         self.encoding = Some(D::ENCODING);
         self.values
             .grow(self.arrangement.size(self.rows) * size_of::<D::Input>());

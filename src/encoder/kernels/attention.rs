@@ -7,6 +7,7 @@ use super::arrangement::Arrangement;
 use super::choice::Kernels;
 use super::dot::{Dot, Encoding, Work};
 use super::error::{KernelError, same_size};
+use super::lanes::Lanes;
 use super::layout::Precision;
 use super::softmax::powers;
 use super::storage::{Aligned, Buffer};
@@ -96,7 +97,9 @@ impl Work for Sequences<'_> {
 
     #[inline(always)]
     fn run<D: Dot>(self) -> Result<(), KernelError> {
-        if self.input.encoding != Some(D::ENCODING) || !self.input.arrangement.suits::<D>(self.input.depth) {
+        if self.input.encoding != Some(D::ENCODING)
+            || !self.input.arrangement.suits::<D>(self.input.rows, self.input.depth)
+        {
             return Err(KernelError::Encoding);
         }
         let Self { attention, width, .. } = self;
@@ -138,7 +141,7 @@ impl Head<'_> {
     /// Puts the queries where tiles read them in order. Steps are filled up with zeros.
     #[inline(always)]
     fn pack_queries<D: Dot>(&self, scratch: &mut Scratch) {
-        let (depth, arrangement) = (self.size.next_multiple_of(D::STEP), Arrangement::of::<D>(self.size));
+        let (depth, arrangement) = (self.size.next_multiple_of(D::STEP), Arrangement::uncut::<D>(self.size));
         let part = scratch.part.numbers_mut::<D::Input>(depth);
         part.fill(D::Input::default());
         let packed = scratch.queries.numbers_mut::<D::Input>(arrangement.size(self.length));
@@ -215,7 +218,8 @@ impl Head<'_> {
             self.length.next_multiple_of(panel),
             self.length.next_multiple_of(D::STEP),
         );
-        let (rows_of_queries, rows_of_weights) = (Arrangement::of::<D>(self.size), Arrangement::of::<D>(self.length));
+        let (rows_of_queries, rows_of_weights) =
+            (Arrangement::uncut::<D>(self.size), Arrangement::uncut::<D>(self.length));
         let scale = 1.0 / (self.size as f32).sqrt();
         let scores = scratch.scores.first(D::ROWS * stride);
         let weights = scratch.weights.numbers_mut::<D::Input>(rows_of_weights.size(D::ROWS));
@@ -236,7 +240,9 @@ impl Head<'_> {
                 rows,
             };
             for column in (0..reach).step_by(panel) {
-                tile.multiply(&keys[column * depth..], &mut scores[column..], stride);
+                // Whole registers, as softmax reads them.
+                let count = panel.min((reach - column).next_multiple_of(D::Lanes::COUNT));
+                tile.multiply(&keys[column * depth..], count, &mut scores[column..], stride);
             }
             let reached = reach.next_multiple_of(D::STEP);
             let mut sums = [0.0; MOST_ROWS];
@@ -252,7 +258,7 @@ impl Head<'_> {
                 rows,
             };
             for column in (0..self.size).step_by(panel) {
-                tile.multiply(&values[column * tokens..], &mut context[column..], columns);
+                tile.multiply(&values[column * tokens..], panel, &mut context[column..], columns);
             }
             let results = result[first * width..]
                 .chunks_mut(width)
@@ -276,15 +282,15 @@ struct Factor<'a, D: Dot> {
 }
 
 impl<D: Dot> Factor<'_, D> {
-    /// Writes the product with a panel to the first values of each `stride` of `output`.
+    /// Writes the product with the first `columns` of a panel to the first values of each `stride` of `output`.
     #[inline(always)]
-    fn multiply(&self, weights: &[D::Weight], output: &mut [f32], stride: usize) {
-        assert!(self.values.len() >= self.arrangement.size(self.rows) && self.arrangement.suits::<D>(self.depth));
-        assert!(output.len() >= (self.rows - 1) * stride + D::PANEL);
+    fn multiply(&self, weights: &[D::Weight], columns: usize, output: &mut [f32], stride: usize) {
+        assert!(self.values.len() >= self.arrangement.size(self.rows) && self.arrangement.is_uncut::<D>(self.depth));
+        assert!(output.len() >= (self.rows - 1) * stride + columns && columns <= D::PANEL);
         assert!(weights.len() >= self.depth * D::PANEL);
         let tile = Tile::<D> {
             inputs: self.values.as_ptr(),
-            input_stride: self.arrangement.run,
+            input_stride: self.arrangement.stride,
             row_scales: std::ptr::null(),
             weights: weights.as_ptr(),
             groups: self.depth / D::GROUP,
@@ -296,7 +302,7 @@ impl<D: Dot> Factor<'_, D> {
             bias: None,
             output: output.as_mut_ptr(),
             output_stride: stride,
-            columns: D::PANEL,
+            columns,
             accumulate: false,
             activation: None,
             rounded: None,

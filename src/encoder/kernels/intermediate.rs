@@ -35,15 +35,12 @@ impl Intermediate {
         (kernels, precision): (Kernels, Precision),
     ) -> Result<Rows<'_>, KernelError> {
         let outputs = matrix.outputs();
-        if precision == Precision::Bf16 && matrix.multiply_to_bf16(rows, activation, &mut self.rows)? {
+        if matrix.multiply_to_rows(rows, activation, precision, &mut self.rows)? {
             return Ok(self.rows.all());
         }
         let epilogue = activation.map_or(Epilogue::Store, Epilogue::Activate);
         let plain = self.plain.first(rows.len() * outputs);
         matrix.multiply(rows, epilogue, plain)?;
-        if precision == Precision::F32 {
-            return Rows::plain(plain, outputs);
-        }
         self.rows.convert(kernels, precision, plain, outputs)?;
         Ok(self.rows.all())
     }

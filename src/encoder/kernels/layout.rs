@@ -5,7 +5,11 @@ use std::ops::Range;
 use super::dot::Dot;
 use super::storage::LINE;
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+
+/// Blocks are multiples of it, and hence of every panel: what a panel of results fills is then part of one block of the rows
+/// that they become.
+const BLOCK_STEP: usize = 64;
 
 /// What a product is computed in; its sums and everything around it are f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -108,7 +112,7 @@ impl Parts {
 #[inline(always)]
 pub(super) fn block<D: Dot>(padded: usize) -> usize {
     let count = ((padded + D::BLOCK / 2) / D::BLOCK).max(1);
-    padded.div_ceil(count).next_multiple_of(D::STEP)
+    padded.div_ceil(count).next_multiple_of(BLOCK_STEP.max(D::STEP))
 }
 
 /// Where a block of the depth begins in it, how many values of the depth it holds, and where it begins in the weights.

@@ -19,8 +19,11 @@ use super::tile::{MOST_RESULTS, Rounded, Tile, tiles};
 /// reads all weights anew, from beyond the L2 cache.
 const ROWS_BYTES: usize = 1280 << 10;
 
-/// Bytes of a panel that stays in a small L1 cache while all rows pass.
-const PANEL_BYTES: usize = 24 << 10;
+/// Bytes of results that stay in the L2 cache while one block of the depth after another is added to them.
+const RESULTS_BYTES: usize = 1280 << 10;
+
+/// Bytes of a panel that stays in the L1 cache while all rows pass.
+const PANEL_BYTES: usize = 32 << 10;
 
 /// Bytes of larger panels that pass a tile of rows, which then stays in the L1 cache instead, before the next tile's turn: what
 /// stays in the L2 cache beside the rows.
@@ -51,27 +54,44 @@ impl PackedMatrix {
             rows.rows.saturating_mul(self.outputs),
             output.len(),
         )?;
-        self.product(rows, epilogue, Output::Plain(output))
+        let arrangement = Arrangement::plain(self.outputs);
+        self.product(
+            rows,
+            epilogue,
+            Output::F32 {
+                values: output,
+                arrangement,
+            },
+        )
     }
 
-    /// As [`PackedMatrix::multiply`], with `output` in bf16, as products of these kernels in that precision read their rows.
+    /// As [`PackedMatrix::multiply`], with `output` as products of these kernels in `precision` read their rows.
     ///
-    /// Gives whether that can be done; else nothing is.
+    /// Gives whether that can be done while the results are in the cache; else nothing is.
     ///
     /// # Errors
     /// As there.
-    pub(super) fn multiply_to_bf16(
+    pub(super) fn multiply_to_rows(
         &self,
         rows: Rows<'_>,
         activation: Option<Activation>,
+        precision: Precision,
         output: &mut Activations,
     ) -> Result<bool, KernelError> {
-        if !self.gives_bf16() {
-            return Ok(false);
-        }
         let epilogue = activation.map_or(Epilogue::Store, Epilogue::Activate);
-        let (values, arrangement) = output.bf16(self.kernels, (rows.rows, self.outputs));
-        self.product(rows, epilogue, Output::Bf16 { values, arrangement })?;
+        let shape = (rows.rows, self.outputs);
+        let output = match precision {
+            Precision::F32 => {
+                let (values, arrangement) = output.room(self.kernels, precision, shape);
+                Output::F32 { values, arrangement }
+            }
+            Precision::Bf16 if self.gives_bf16() => {
+                let (values, arrangement) = output.room(self.kernels, precision, shape);
+                Output::Bf16 { values, arrangement }
+            }
+            _ => return Ok(false),
+        };
+        self.product(rows, epilogue, output)?;
         Ok(true)
     }
 
@@ -111,9 +131,10 @@ impl PackedMatrix {
 
 /// Where the results go.
 enum Output<'a> {
-    /// `[rows, outputs]`.
-    Plain(&'a mut [f32]),
-    /// Rows in bf16.
+    F32 {
+        values: &'a mut [f32],
+        arrangement: Arrangement,
+    },
     Bf16 {
         values: &'a mut [u16],
         arrangement: Arrangement,
@@ -138,7 +159,9 @@ impl Work for Product<'_> {
     #[inline(always)]
     fn run<D: Dot>(mut self) -> Result<(), KernelError> {
         const { assert!(D::ROWS * D::PANEL <= MOST_RESULTS) };
-        if self.rows.encoding != Some(D::ENCODING) || !self.rows.arrangement.suits::<D>(self.matrix.depth) {
+        if self.rows.encoding != Some(D::ENCODING)
+            || !self.rows.arrangement.suits::<D>(self.rows.rows, self.matrix.depth)
+        {
             return Err(KernelError::Encoding);
         }
         let columns = self
@@ -170,6 +193,8 @@ struct Group<'a, W> {
     /// The outputs that the panels are of.
     outputs: Range<usize>,
     weights: &'a [W],
+    /// Where the weights of the group after this one begin.
+    next: *const u8,
     /// What is applied to the sums, if the block is the last.
     activation: Option<Activation>,
 }
@@ -183,25 +208,25 @@ impl Product<'_> {
         values: &[D::Input],
         (first, count): (usize, usize),
     ) {
-        let (outputs, panel) = (self.matrix.outputs, D::PANEL);
-        let padded = self.matrix.depth.next_multiple_of(D::STEP);
-        for (start, depth, offset) in blocks::<D>(outputs.next_multiple_of(panel), padded) {
+        let (outputs, depth) = (self.matrix.outputs, self.matrix.depth.next_multiple_of(D::STEP));
+        let mut groups = groups::<D>((outputs, depth), count).peekable();
+        while let Some((block, from, weights)) = groups.next() {
+            let next = groups
+                .peek()
+                .map_or(columns.weights.len(), |(_, _, weights)| weights.start);
             let activation = match self.epilogue {
-                Epilogue::Activate(activation) if start + depth == padded => Some(activation),
+                Epilogue::Activate(activation) if block.end == depth => Some(activation),
                 _ => None,
             };
-            let together = panel * panels_together(panel * depth * size_of::<D::Weight>());
-            for from in (0..outputs).step_by(together) {
-                let to = (from + together).min(outputs);
-                let group = Group {
-                    start,
-                    depth,
-                    outputs: from..to,
-                    weights: &columns.weights[offset + from * depth..][..(to - from).next_multiple_of(panel) * depth],
-                    activation,
-                };
-                self.group::<D>(columns, &group, values, (first, count));
-            }
+            let group = Group {
+                start: block.start,
+                depth: block.len(),
+                outputs: from..outputs.min(from + weights.len() / block.len()),
+                weights: &columns.weights[weights],
+                next: columns.weights[next..].as_ptr().cast(),
+                activation,
+            };
+            self.group::<D>(columns, &group, values, (first, count));
         }
     }
 
@@ -214,9 +239,9 @@ impl Product<'_> {
         values: &[D::Input],
         (first, count): (usize, usize),
     ) {
-        let (outputs, panel, depth) = (self.matrix.outputs, D::PANEL, group.depth);
+        let (panel, depth) = (D::PANEL, group.depth);
         let (arrangement, scales) = (self.rows.arrangement, self.rows.scales);
-        // The tiles share in fetching the next group, which follows this one.
+        // The tiles share in fetching the next group.
         let tiles_of_group = count.div_ceil(D::ROWS) * group.outputs.len().div_ceil(panel);
         let lines = if count <= Kernels::rows_that_wait() {
             size_of_val(group.weights) / LINE
@@ -224,8 +249,8 @@ impl Product<'_> {
             0
         };
         let fetched = lines.div_ceil(tiles_of_group.max(1));
-        let mut next_weights = group.weights.as_ptr_range().end.cast::<u8>();
-        let target = self.output.target(&mut self.results, (first + count, outputs));
+        let mut next_weights = group.next;
+        let target = self.output.target(&mut self.results, first + count);
         let mut rest = D::Rest::default();
         for (row, size) in tiles::<D>(count) {
             let row = first + row;
@@ -245,7 +270,7 @@ impl Product<'_> {
                     next_inputs: if is_last { next } else { inputs.as_ptr() },
                     next_weights,
                     next_lines: fetched.div_ceil((depth * size_of::<D::Input>()).div_ceil(LINE)),
-                    input_stride: arrangement.run,
+                    input_stride: arrangement.stride,
                     row_scales: scales.as_ptr().wrapping_add(row),
                     weights: weights.as_ptr(),
                     groups: depth / D::GROUP,
@@ -272,46 +297,83 @@ impl Product<'_> {
 }
 
 impl Output<'_> {
-    /// Where the results of the first `rows` rows go, each of `outputs`; those that are rounded go through `results` first.
+    /// Where the results of the first `rows` rows go; those that are rounded go through `results` first.
     #[inline(always)]
-    fn target(&mut self, results: &mut Results, (rows, outputs): (usize, usize)) -> Target {
+    fn target(&mut self, results: &mut Results, rows: usize) -> Target {
         match self {
-            Self::Plain(output) => Target {
-                output: output[..rows * outputs].as_mut_ptr(),
-                outputs,
-                rounded: None,
-            },
-            Self::Bf16 { values, arrangement } => Target {
-                output: results.0.as_mut_ptr(),
-                outputs,
-                rounded: Some((values[..arrangement.size(rows)].as_mut_ptr(), *arrangement)),
+            Self::F32 { values, arrangement } => {
+                Target::F32(values[..arrangement.size(rows)].as_mut_ptr(), *arrangement)
+            }
+            Self::Bf16 { values, arrangement } => Target::Bf16 {
+                results: results.0.as_mut_ptr(),
+                values: values[..arrangement.size(rows)].as_mut_ptr(),
+                arrangement: *arrangement,
             },
         }
     }
 }
 
 /// Where the results of some rows go.
-struct Target {
-    output: *mut f32,
-    outputs: usize,
-    rounded: Option<(*mut u16, Arrangement)>,
+enum Target {
+    F32(*mut f32, Arrangement),
+    /// Through `results` to `values`.
+    Bf16 {
+        results: *mut f32,
+        values: *mut u16,
+        arrangement: Arrangement,
+    },
 }
 
 impl Target {
     /// Where a tile's first result goes, how many values further the next row's does, and where they are rounded to.
     #[inline(always)]
     fn of<D: Dot>(&self, row: usize, column: usize) -> (*mut f32, usize, Option<Rounded>) {
-        let Some((values, arrangement)) = self.rounded else {
-            let output = self.output.wrapping_add(row * self.outputs + column);
-            return (output, self.outputs, None);
-        };
-        let rounded = Rounded {
-            to: values.wrapping_add(arrangement.place(row, column)),
-            stride: arrangement.run,
-            count: D::PANEL.min(arrangement.run - column % arrangement.run),
-        };
-        (self.output, D::PANEL, Some(rounded))
+        match *self {
+            Self::F32(output, arrangement) => {
+                let output = output.wrapping_add(arrangement.place(row, column));
+                (output, arrangement.stride, None)
+            }
+            Self::Bf16 {
+                results,
+                values,
+                arrangement,
+            } => {
+                let rounded = Rounded {
+                    to: values.wrapping_add(arrangement.place(row, column)),
+                    stride: arrangement.stride,
+                    count: D::PANEL.min(arrangement.left_of_run(column)),
+                };
+                (results, D::PANEL, Some(rounded))
+            }
+        }
     }
+}
+
+/// The groups of panels of a matrix of so many outputs and values of the depth, in the order in which they are multiplied with
+/// `rows` rows: which of the depth they are of, their first output, and their weights. Where the depth is cut, results that stay
+/// in the L2 cache are finished before others are begun.
+#[inline(always)]
+fn groups<D: Dot>(
+    (outputs, depth): (usize, usize),
+    rows: usize,
+) -> impl Iterator<Item = (Range<usize>, usize, Range<usize>)> {
+    let panel = D::PANEL;
+    let columns = outputs.next_multiple_of(panel);
+    let at_once = if block::<D>(depth) < depth {
+        (RESULTS_BYTES / (rows * size_of::<f32>()).max(1)).next_multiple_of(panel)
+    } else {
+        columns
+    };
+    (0..columns).step_by(at_once.max(1)).flat_map(move |first| {
+        let end = columns.min(first.saturating_add(at_once));
+        blocks::<D>(columns, depth).flat_map(move |(start, depth, offset)| {
+            let together = panel * panels_together(panel * depth * size_of::<D::Weight>());
+            (first..end).step_by(together).map(move |from| {
+                let to = end.min(from + together);
+                (start..start + depth, from, offset + from * depth..offset + to * depth)
+            })
+        })
+    })
 }
 
 /// How many panels of so many bytes pass a tile of rows one after another.

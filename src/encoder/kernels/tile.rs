@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "vector instructions on packed memory")]
 
 use std::ops::Range;
-use std::slice;
+use std::{array, slice};
 
 use super::dot::{Dot, Registers, Work};
 use super::functions::{Activation, Function, Relu6};
@@ -146,28 +146,53 @@ impl<D: Dot> Tile<D> {
     /// The pointers must be as the fields say, and `column` one of the columns.
     #[inline(always)]
     pub(super) unsafe fn put(&self, row: usize, column: usize, sums: D::Lanes) {
-        let (width, left) = (D::Lanes::COUNT, self.columns - column);
         let mut value = sums;
-        // SAFETY: the caller's promise; no more than `columns` of the output are read and written, and a bias is there for
-        // a whole panel.
+        // SAFETY: the caller's promise; a bias is there for a whole panel.
         unsafe {
             if let Some(bias) = self.bias {
                 value = value + D::Lanes::load(bias.add(column));
             }
-            let output = self.output.add(row * self.output_stride + column);
             if self.accumulate {
-                let before = if left >= width {
-                    D::Lanes::load(output)
-                } else {
-                    D::Lanes::load_first(output, left)
-                };
-                value = before + value;
+                value = self.before(row, column) + value;
             }
-            // Two instructions here are less than another pass, where the depth is small.
-            if self.activation == Some(Activation::Relu6) {
-                value = Relu6::of(value);
+            self.write(row, column, value);
+        }
+    }
+
+    /// What is in the output of the register of columns that begins with `column`, in a row.
+    ///
+    /// # Safety
+    /// As for [`Tile::put`].
+    #[inline(always)]
+    unsafe fn before(&self, row: usize, column: usize) -> D::Lanes {
+        let left = self.columns - column;
+        // SAFETY: the caller's promise; no more than `columns` of the output are read.
+        unsafe {
+            let output = self.output.add(row * self.output_stride + column);
+            if left >= D::Lanes::COUNT {
+                D::Lanes::load(output)
+            } else {
+                D::Lanes::load_first(output, left)
             }
-            if left >= width {
+        }
+    }
+
+    /// Writes them.
+    ///
+    /// # Safety
+    /// As for [`Tile::put`].
+    #[inline(always)]
+    unsafe fn write(&self, row: usize, column: usize, value: D::Lanes) {
+        let left = self.columns - column;
+        // Two instructions here are less than another pass, where the depth is small.
+        let value = match self.activation {
+            Some(Activation::Relu6) => Relu6::of(value),
+            _ => value,
+        };
+        // SAFETY: the caller's promise; no more than `columns` of the output are written.
+        unsafe {
+            let output = self.output.add(row * self.output_stride + column);
+            if left >= D::Lanes::COUNT {
                 value.store(output);
             } else {
                 value.store_first(output, left);
@@ -262,12 +287,7 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
         let line = LINE / (D::GROUP * size_of::<D::Input>());
         // SAFETY: the caller's promise; a panel has a register more where one is begun.
         unsafe {
-            let mut start = [D::start(tile.totals); REGISTERS];
-            for (register, start) in start.iter_mut().enumerate() {
-                *start = D::start(tile.totals.wrapping_add(register * width));
-            }
-            let mut sums = [start; SIZE];
-            tile.fetch_output(SIZE, REGISTERS * width);
+            let mut sums = self.start();
             for group in 0..tile.groups {
                 if group % line == 0 {
                     self.fetch(group, line);
@@ -285,6 +305,32 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
                 }
             }
             sums
+        }
+    }
+
+    /// # Safety
+    /// The pointers must be as the fields say.
+    #[inline(always)]
+    unsafe fn start(&self) -> [[D::Sums; REGISTERS]; SIZE] {
+        let tile = &self.0;
+        let width = D::Lanes::COUNT;
+        let mut addends = [[D::Lanes::splat(0.0); REGISTERS]; SIZE];
+        // SAFETY: the caller's promise; a bias is there for a whole panel.
+        unsafe {
+            if let Some(bias) = tile.bias.filter(|_| D::BEGUN) {
+                let bias = array::from_fn(|register| D::Lanes::load(bias.add(register * width)));
+                addends = [bias; SIZE];
+            }
+            if D::BEGUN && tile.accumulate {
+                for (row, addends) in addends.iter_mut().enumerate() {
+                    for (register, addend) in addends.iter_mut().enumerate() {
+                        *addend = *addend + tile.before(row, register * width);
+                    }
+                }
+            }
+            addends.map(|addends| {
+                array::from_fn(|register| D::start(addends[register], tile.totals.wrapping_add(register * width)))
+            })
         }
     }
 
@@ -318,7 +364,14 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
                 let column = register * width;
                 let (row_scale, scales) = (tile.row_scales.wrapping_add(row), tile.scales.wrapping_add(column));
                 // SAFETY: the caller's promise.
-                unsafe { tile.put(row, column, D::finish(sums, row_scale, scales)) };
+                unsafe {
+                    let value = D::finish(sums, row_scale, scales);
+                    if D::BEGUN {
+                        tile.write(row, column, value);
+                    } else {
+                        tile.put(row, column, value);
+                    }
+                }
             }
         }
     }

@@ -117,11 +117,15 @@ pub(super) trait Registers: Dot {
     /// A group of a register of columns.
     type Weights: Copy;
 
-    /// The sums before the first group. `totals` are those of the columns' weights, for integers alone.
+    /// Whether sums begin with what they are added to: floating-point ones. The others are added to it when they are finished.
+    const BEGUN: bool;
+
+    /// The sums before the first group. `addend` is what they begin with where they do so; `totals` are those of the columns'
+    /// weights, for integers alone.
     ///
     /// # Safety
     /// A register of `totals` must be readable where the sums are integers.
-    unsafe fn start(totals: *const i32) -> Self::Sums;
+    unsafe fn start(addend: Self::Lanes, totals: *const i32) -> Self::Sums;
 
     /// # Safety
     /// `GROUP` values must be readable.
@@ -170,7 +174,7 @@ macro_rules! float_rows {
         type Input = f32;
 
         const GROUP: usize = 1;
-        const BLOCK: usize = 768;
+        const BLOCK: usize = $lanes::BLOCK;
 
         #[inline(always)]
         unsafe fn enter<W: Work>(work: W) -> W::Output {
@@ -187,9 +191,11 @@ macro_rules! float_sums {
         type Inputs = $lanes;
         type Weights = $lanes;
 
+        const BEGUN: bool = true;
+
         #[inline(always)]
-        unsafe fn start(_: *const i32) -> $lanes {
-            $lanes::splat(0.0)
+        unsafe fn start(addend: $lanes, _: *const i32) -> $lanes {
+            addend
         }
 
         #[inline(always)]
@@ -308,6 +314,8 @@ use integer_rows;
 macro_rules! integer_sums {
     ($lanes:ty) => {
         type Sums = <$lanes as Lanes>::Integers;
+
+        const BEGUN: bool = false;
 
         #[inline(always)]
         unsafe fn finish(sums: Self::Sums, row_scale: *const f32, scales: *const f32) -> $lanes {

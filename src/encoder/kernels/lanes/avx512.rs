@@ -38,6 +38,8 @@ impl Lanes for Avx512 {
 
     const COUNT: usize = 16;
     const PANEL: usize = 4;
+    // 32 KiB of a panel.
+    const BLOCK: usize = 128;
 
     #[inline(never)]
     unsafe fn enter<D: Dot, W: Work>(work: W) -> W::Output {

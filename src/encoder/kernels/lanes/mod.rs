@@ -33,6 +33,8 @@ pub(super) trait Lanes:
     const COUNT: usize;
     /// Registers that a row of a tile takes: with six rows, what the instruction set's registers hold.
     const PANEL: usize;
+    /// [`Dot::BLOCK`] of products in f32.
+    const BLOCK: usize = 768;
 
     /// Runs `work` in a function that is compiled for the instruction set. It must be `#[inline(never)]`: a tile that the
     /// compiler pulls into the loops around it shares its registers with them.

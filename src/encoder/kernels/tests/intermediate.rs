@@ -6,8 +6,8 @@ use super::*;
 /// A product whose results become the rows of another gives what one does that is given the results.
 #[test]
 fn results_are_the_rows_of_the_next_product() {
-    // Depths that are cut into blocks, and are not; outputs that are whole panels and steps, and are not.
-    for (rows, depth, inner) in [(40, 30, 64), (33, 70, 100), (1, 64, 33), (7, 3077, 40)] {
+    // Depths and results that are cut into blocks, and are not; outputs that are whole panels and steps, and are not.
+    for (rows, depth, inner) in [(40, 30, 64), (33, 70, 100), (1, 64, 33), (7, 3077, 40), (9, 40, 1700)] {
         let (input, weights, bias) = (noise(rows * depth, 1), noise(inner * depth, 2), noise(inner, 3));
         for kernels in Kernels::available() {
             for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
