@@ -20,7 +20,7 @@ use super::tile::{MOST_RESULTS, Rounded, Tile, tiles};
 const ROWS_BYTES: usize = 1280 << 10;
 
 /// Bytes of results that stay in the L2 cache while one block of the depth after another is added to them.
-const RESULTS_BYTES: usize = 1280 << 10;
+const RESULTS_BYTES: usize = 320 << 10;
 
 /// Bytes of a panel that stays in the L1 cache while all rows pass.
 const PANEL_BYTES: usize = 32 << 10;
