@@ -360,7 +360,7 @@ fn groups<D: Dot>(
     let panel = D::PANEL;
     let columns = outputs.next_multiple_of(panel);
     let at_once = if block::<D>(depth) < depth {
-        (RESULTS_BYTES / (rows * size_of::<f32>()).max(1)).next_multiple_of(panel)
+        (RESULTS_BYTES / (rows * size_of::<f32>() + block::<D>(depth) * size_of::<D::Weight>())).next_multiple_of(panel)
     } else {
         columns
     };

@@ -30,8 +30,8 @@ pub(super) struct Aligned {
 
 enum Memory {
     Lines(Vec<Line>),
-    /// The bytes from the first on that begins a large page.
-    Pages(MmapMut, usize),
+    /// A part of the map that begins at a large page.
+    Pages(MmapMut, Range<usize>),
 }
 
 impl Default for Memory {
@@ -41,14 +41,15 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// At least `length` bytes, in large pages if that can be had.
+    /// `length` bytes, in large pages if that can be had.
     fn in_large_pages(length: usize) -> Option<Self> {
         let map = MmapMut::map_anon(length.next_multiple_of(LARGE_PAGE) + LARGE_PAGE).ok()?;
         // Where it is refused, only speed is lost.
         #[cfg(target_os = "linux")]
         let _ = map.advise(memmap2::Advice::HugePage);
         let address = map.as_ptr().addr();
-        Some(Self::Pages(map, address.next_multiple_of(LARGE_PAGE) - address))
+        let start = address.next_multiple_of(LARGE_PAGE) - address;
+        Some(Self::Pages(map, start..start + length))
     }
 }
 
@@ -60,13 +61,14 @@ impl Aligned {
         buffer
     }
 
-    /// Makes sure that there are `length` bytes; what is new is zeros.
+    /// Makes sure that there are `length` bytes, rounded up to whole lines and no more than that; what is new is zeros.
     pub(super) fn grow(&mut self, length: usize) {
         if self.bytes().len() >= length {
             return;
         }
+        let length = length.next_multiple_of(LINE);
         let pages = (length >= LARGE).then(|| Memory::in_large_pages(length)).flatten();
-        let memory = pages.unwrap_or_else(|| Memory::Lines(vec![Line([0; LINE]); length.div_ceil(LINE)]));
+        let memory = pages.unwrap_or_else(|| Memory::Lines(vec![Line([0; LINE]); length / LINE]));
         let smaller = std::mem::replace(self, Self { memory });
         self.bytes_mut()[..smaller.bytes().len()].copy_from_slice(smaller.bytes());
     }
@@ -86,7 +88,7 @@ impl Aligned {
         match &self.memory {
             // SAFETY: lines are arrays of bytes without gaps between them.
             Memory::Lines(lines) => unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE) },
-            Memory::Pages(map, start) => &map[*start..],
+            Memory::Pages(map, part) => &map[part.clone()],
         }
     }
 
@@ -96,7 +98,7 @@ impl Aligned {
             Memory::Lines(lines) => unsafe {
                 std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE)
             },
-            Memory::Pages(map, start) => &mut map[*start..],
+            Memory::Pages(map, part) => &mut map[part.clone()],
         }
     }
 }
@@ -206,7 +208,7 @@ mod tests {
         for length in [1, 100, 99, LARGE, LARGE + 1, 3 * LARGE_PAGE, 5] {
             memory.grow(length);
             let bytes = memory.bytes_mut();
-            assert!(bytes.len() >= length.max(before) && bytes.len().is_multiple_of(LINE));
+            assert_eq!(bytes.len(), length.next_multiple_of(LINE).max(before));
             assert!(bytes.as_ptr().addr().is_multiple_of(LINE));
             assert!(bytes[..before].iter().all(|byte| *byte == 7));
             assert!(bytes[before..].iter().all(|byte| *byte == 0));

@@ -61,6 +61,26 @@ pub(super) struct Rounded {
     pub(super) count: usize,
 }
 
+/// Begins to fetch so many lines early; gives where the next are.
+#[inline(always)]
+fn fetch_lines(from: *const u8, lines: usize) -> *const u8 {
+    for line in 0..lines {
+        fetch_early(from.wrapping_add(line * LINE));
+    }
+    from.wrapping_add(lines * LINE)
+}
+
+/// How many lines to fetch every how many groups so that as many as `lines` are in so many `groups`. More of them than groups
+/// would wait for one another if they were fetched at once.
+#[inline(always)]
+fn spread(lines: usize, groups: usize) -> (usize, usize) {
+    if lines >= groups {
+        (lines.div_ceil(groups), 1)
+    } else {
+        (lines, groups)
+    }
+}
+
 impl<D: Dot> Clone for Tile<D> {
     fn clone(&self) -> Self {
         *self
@@ -283,28 +303,44 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
     #[inline(always)]
     unsafe fn sums(&self) -> [[D::Sums; REGISTERS]; SIZE] {
         let tile = &self.0;
-        let width = D::Lanes::COUNT;
         let line = LINE / (D::GROUP * size_of::<D::Input>());
         // SAFETY: the caller's promise; a panel has a register more where one is begun.
         unsafe {
             let mut sums = self.start();
+            let (lines, every) = spread(tile.next_lines, line);
+            let (mut next_weights, mut fetched_at) = (tile.next_weights, 0);
             for group in 0..tile.groups {
-                if group % line == 0 {
-                    self.fetch(group, line);
-                }
-                let from = tile.weights.add(group * D::PANEL * D::GROUP);
-                let mut weights = [D::weights(from); REGISTERS];
-                for (register, weights) in weights.iter_mut().enumerate() {
-                    *weights = D::weights(from.add(register * width * D::GROUP));
-                }
-                for (row, sums) in sums.iter_mut().enumerate() {
-                    let inputs = D::inputs(tile.inputs.add(row * tile.input_stride + group * D::GROUP));
-                    for (sum, weights) in sums.iter_mut().zip(weights) {
-                        *sum = D::add(*sum, inputs, weights);
+                if group == fetched_at {
+                    next_weights = fetch_lines(next_weights, lines);
+                    if group % line == 0 {
+                        self.fetch_inputs(group);
                     }
+                    fetched_at += every;
                 }
+                self.add_group(group, &mut sums);
             }
             sums
+        }
+    }
+
+    /// Adds the products of a group of the depth.
+    ///
+    /// # Safety
+    /// The pointers must be as the fields say, and `group` one of the tile's.
+    #[inline(always)]
+    unsafe fn add_group(&self, group: usize, sums: &mut [[D::Sums; REGISTERS]; SIZE]) {
+        let tile = &self.0;
+        let width = D::Lanes::COUNT;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let from = tile.weights.add(group * D::PANEL * D::GROUP);
+            let weights: [_; REGISTERS] = array::from_fn(|register| D::weights(from.add(register * width * D::GROUP)));
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let inputs = D::inputs(tile.inputs.add(row * tile.input_stride + group * D::GROUP));
+                for (sum, weights) in sums.iter_mut().zip(weights) {
+                    *sum = D::add(*sum, inputs, weights);
+                }
+            }
         }
     }
 
@@ -334,21 +370,15 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
         }
     }
 
-    /// Begins to fetch what the next tile reads, a line of each row at a time.
+    /// Begins to fetch the lines of the next tile's rows that begin with `group`.
     #[inline(always)]
-    fn fetch(&self, group: usize, line: usize) {
+    fn fetch_inputs(&self, group: usize) {
         let tile = &self.0;
         for row in 0..SIZE {
             fetch(
                 tile.next_inputs
                     .wrapping_add(row * tile.input_stride + group * D::GROUP)
                     .cast(),
-            );
-        }
-        for next in 0..tile.next_lines {
-            fetch_early(
-                tile.next_weights
-                    .wrapping_add((group / line * tile.next_lines + next) * LINE),
             );
         }
     }

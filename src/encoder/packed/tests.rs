@@ -112,3 +112,30 @@ fn where_no_file_can_be_written_matrices_are_in_memory() {
     assert_eq!(sums(&matrix), sums(&pack(1.0).unwrap()));
     store.finish();
 }
+
+/// Memory of so many bytes is not an allocation as any other.
+#[test]
+fn a_matrix_of_megabytes_is_mapped_as_well() {
+    let size = (1000, 301);
+    let dir = TempDir::new().unwrap();
+    let load = |expected_to_pack: bool| {
+        let store = PackedStore::open_file(&Cache::at(dir.path()), "a.bin".to_owned(), STAMP);
+        let mut packed = false;
+        let Compute { kernels, precision } = compute();
+        let matrix = store.matrix("one", compute(), size, || {
+            packed = true;
+            Ok(PackedMatrix::pack(
+                kernels,
+                precision,
+                &vec![0.5; size.0 * size.1],
+                size,
+                None,
+            )?)
+        });
+        let bytes = matrix.unwrap().as_bytes().to_vec();
+        store.finish();
+        assert_eq!(packed, expected_to_pack);
+        bytes
+    };
+    assert_eq!(load(true), load(false));
+}
