@@ -23,8 +23,11 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// The user's; none where the user has no home directory.
+    /// The user's; none where the user has no home directory, and none in unit tests, which leave nothing behind.
     pub(super) fn of_user() -> Self {
+        if cfg!(test) {
+            return Self::default();
+        }
         let users = || Some(etcetera::choose_base_strategy().ok()?.cache_dir());
         Self {
             dir: directory(std::env::var_os("CLIPDEX_CACHE"), users),

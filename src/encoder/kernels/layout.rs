@@ -9,7 +9,7 @@ const VERSION: u64 = 2;
 
 /// Blocks are multiples of it, and hence of every panel: what a panel of results fills is then part of one block of the rows
 /// that they become.
-const BLOCK_STEP: usize = 64;
+pub(super) const BLOCK_STEP: usize = 64;
 
 /// What a product is computed in; its sums and everything around it are f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,7 +10,7 @@ use super::choice::Kernels;
 use super::dot::{Dot, Work};
 use super::error::{KernelError, same_size};
 use super::functions::Activation;
-use super::layout::{Layout, Precision, block, blocks};
+use super::layout::{BLOCK_STEP, Layout, Precision, block, blocks};
 use super::packed::{Columns, PackedMatrix};
 use super::storage::{LINE, numbers};
 use super::tile::{MOST_RESULTS, Rounded, Tile, tiles};
@@ -19,7 +19,8 @@ use super::tile::{MOST_RESULTS, Rounded, Tile, tiles};
 /// reads all weights anew, from beyond the L2 cache.
 const ROWS_BYTES: usize = 1280 << 10;
 
-/// Bytes of results that stay in the L2 cache while one block of the depth after another is added to them.
+/// Bytes of results that stay in the L2 cache while one block of the depth after another is added to them, beside the weights of
+/// a block: less than a core has, for others may share it.
 const RESULTS_BYTES: usize = 320 << 10;
 
 /// Bytes of a panel that stays in the L1 cache while all rows pass.
@@ -158,7 +159,7 @@ impl Work for Product<'_> {
 
     #[inline(always)]
     fn run<D: Dot>(mut self) -> Result<(), KernelError> {
-        const { assert!(D::ROWS * D::PANEL <= MOST_RESULTS) };
+        const { assert!(D::ROWS * D::PANEL <= MOST_RESULTS && BLOCK_STEP.is_multiple_of(D::PANEL)) };
         if self.rows.encoding != Some(D::ENCODING)
             || !self.rows.arrangement.suits::<D>(self.rows.rows, self.matrix.depth)
         {
@@ -357,19 +358,20 @@ fn groups<D: Dot>(
     (outputs, depth): (usize, usize),
     rows: usize,
 ) -> impl Iterator<Item = (Range<usize>, usize, Range<usize>)> {
-    let panel = D::PANEL;
+    let (panel, block) = (D::PANEL, block::<D>(depth));
     let columns = outputs.next_multiple_of(panel);
-    let at_once = if block::<D>(depth) < depth {
-        (RESULTS_BYTES / (rows * size_of::<f32>() + block::<D>(depth) * size_of::<D::Weight>())).next_multiple_of(panel)
+    let together = move |depth: usize| panel * panels_together(panel * depth * size_of::<D::Weight>());
+    let at_once = if block < depth {
+        let bytes = rows * size_of::<f32>() + block * size_of::<D::Weight>();
+        (RESULTS_BYTES / bytes).max(1).next_multiple_of(together(block))
     } else {
         columns
     };
     (0..columns).step_by(at_once.max(1)).flat_map(move |first| {
         let end = columns.min(first.saturating_add(at_once));
         blocks::<D>(columns, depth).flat_map(move |(start, depth, offset)| {
-            let together = panel * panels_together(panel * depth * size_of::<D::Weight>());
-            (first..end).step_by(together).map(move |from| {
-                let to = end.min(from + together);
+            (first..end).step_by(together(depth)).map(move |from| {
+                let to = end.min(from + together(depth));
                 (start..start + depth, from, offset + from * depth..offset + to * depth)
             })
         })
