@@ -45,12 +45,7 @@ impl Cache {
         let file = File::open(self.dir.as_ref()?.join(name)).ok()?;
         // SAFETY: the map is only read, and every value of its bytes is valid. A file has its name only once it is
         // complete, and is replaced by renaming, which leaves the mapped one as it was.
-        let map = unsafe { Mmap::map(&file) }.ok()?;
-        // A product goes through all of a tower's weights: in small pages they are many more than the core knows the places
-        // of. Only the file systems that have large pages heed this, and where it is refused, only speed is lost.
-        #[cfg(target_os = "linux")]
-        let _ = map.advise(memmap2::Advice::HugePage);
-        Some(map)
+        unsafe { Mmap::map(&file) }.ok()
     }
 
     /// Writes the file `name`, a relative path, under another name first: nobody sees a part of it. It is not synced, since

@@ -176,6 +176,10 @@ impl PackedFile {
     /// The file, where it is there, was made of the weights of `stamp`, and its table is whole.
     fn open(cache: &Cache, name: &str, stamp: Stamp) -> Option<Self> {
         let bytes = cache.map(name)?;
+        // A product goes through all of a tower's weights: in small pages they are many more than the core knows the places
+        // of. Only the file systems that have large pages heed this, and where it is refused, only speed is lost.
+        #[cfg(target_os = "linux")]
+        let _ = bytes.advise(memmap2::Advice::HugePage);
         let (header, _) = bytes.split_first_chunk::<HEADER>()?;
         let word = |at: usize| Some(u64::from_le_bytes(*header.get(at..)?.first_chunk()?));
         let half = |at: usize| Some(u32::from_le_bytes(*header.get(at..)?.first_chunk()?));

@@ -37,12 +37,10 @@ impl Arrangement {
         let stride = stride::<D>(run);
         let next = rows * stride;
         Self {
-            rows: 1,
             run,
-            stride,
-            group: stride,
             next,
             last: (padded.div_ceil(run) - 1) * next,
+            ..Self::plain(stride)
         }
     }
 

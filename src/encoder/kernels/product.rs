@@ -209,9 +209,9 @@ impl Product<'_> {
         values: &[D::Input],
         (first, count): (usize, usize),
     ) {
-        let (outputs, depth) = (self.matrix.outputs, self.matrix.depth.next_multiple_of(D::STEP));
-        let mut groups = groups::<D>((outputs, depth), count).peekable();
-        while let Some((block, from, weights)) = groups.next() {
+        let depth = self.matrix.depth.next_multiple_of(D::STEP);
+        let mut groups = groups::<D>((self.matrix.outputs, depth), count).peekable();
+        while let Some((block, outputs, weights)) = groups.next() {
             let next = groups
                 .peek()
                 .map_or(columns.weights.len(), |(_, _, weights)| weights.start);
@@ -222,7 +222,7 @@ impl Product<'_> {
             let group = Group {
                 start: block.start,
                 depth: block.len(),
-                outputs: from..outputs.min(from + weights.len() / block.len()),
+                outputs,
                 weights: &columns.weights[weights],
                 next: columns.weights[next..].as_ptr().cast(),
                 activation,
@@ -351,13 +351,13 @@ impl Target {
 }
 
 /// The groups of panels of a matrix of so many outputs and values of the depth, in the order in which they are multiplied with
-/// `rows` rows: which of the depth they are of, their first output, and their weights. Where the depth is cut, results that stay
+/// `rows` rows: which of the depth they are of, which outputs, and which weights. Where the depth is cut, results that stay
 /// in the L2 cache are finished before others are begun.
 #[inline(always)]
 fn groups<D: Dot>(
     (outputs, depth): (usize, usize),
     rows: usize,
-) -> impl Iterator<Item = (Range<usize>, usize, Range<usize>)> {
+) -> impl Iterator<Item = (Range<usize>, Range<usize>, Range<usize>)> {
     let (panel, block) = (D::PANEL, block::<D>(depth));
     let columns = outputs.next_multiple_of(panel);
     let together = move |depth: usize| panel * panels_together(panel * depth * size_of::<D::Weight>());
@@ -372,7 +372,8 @@ fn groups<D: Dot>(
         blocks::<D>(columns, depth).flat_map(move |(start, depth, offset)| {
             (first..end).step_by(together(depth)).map(move |from| {
                 let to = end.min(from + together(depth));
-                (start..start + depth, from, offset + from * depth..offset + to * depth)
+                let weights = offset + from * depth..offset + to * depth;
+                (start..start + depth, from..to.min(outputs), weights)
             })
         })
     })

@@ -61,26 +61,6 @@ pub(super) struct Rounded {
     pub(super) count: usize,
 }
 
-/// Begins to fetch so many lines early; gives where the next are.
-#[inline(always)]
-fn fetch_lines(from: *const u8, lines: usize) -> *const u8 {
-    for line in 0..lines {
-        fetch_early(from.wrapping_add(line * LINE));
-    }
-    from.wrapping_add(lines * LINE)
-}
-
-/// How many lines to fetch every how many groups so that as many as `lines` are in so many `groups`. More of them than groups
-/// would wait for one another if they were fetched at once.
-#[inline(always)]
-fn spread(lines: usize, groups: usize) -> (usize, usize) {
-    if lines >= groups {
-        (lines.div_ceil(groups), 1)
-    } else {
-        (lines, groups)
-    }
-}
-
 impl<D: Dot> Clone for Tile<D> {
     fn clone(&self) -> Self {
         *self
@@ -108,7 +88,7 @@ fn fetch(address: *const u8) {
 
 /// As [`fetch`], into the L2 cache: what is needed only later would push out of the L1 cache what is needed now.
 #[inline(always)]
-pub(super) fn fetch_early(address: *const u8) {
+fn fetch_early(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: as in `fetch`.
     unsafe {
@@ -121,6 +101,26 @@ pub(super) fn fetch_early(address: *const u8) {
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = address;
+}
+
+/// Begins to fetch so many lines early; gives where the next are.
+#[inline(always)]
+pub(super) fn fetch_lines(from: *const u8, lines: usize) -> *const u8 {
+    for line in 0..lines {
+        fetch_early(from.wrapping_add(line * LINE));
+    }
+    from.wrapping_add(lines * LINE)
+}
+
+/// How many lines to fetch every how many groups so that as many as `lines` are in so many `groups`. More of them than groups
+/// would wait for one another if they were fetched at once.
+#[inline(always)]
+fn spread(lines: usize, groups: usize) -> (usize, usize) {
+    if lines >= groups {
+        (lines.div_ceil(groups), 1)
+    } else {
+        (lines, groups)
+    }
 }
 
 /// The sizes of as few tiles of [`Dot::ROWS`] rows as hold `rows`, as even as can be: a tile of one or two rows, left over at

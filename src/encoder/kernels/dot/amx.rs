@@ -15,7 +15,7 @@ use super::super::encode::quantize;
 use super::super::lanes::Lanes;
 use super::super::lanes::avx512::Avx512;
 use super::super::storage::LINE;
-use super::super::tile::{Tile, fetch_early};
+use super::super::tile::{Tile, fetch_lines};
 use super::avx512::{Pairs, bf16_rows, round_bf16};
 use super::{Dot, Encoding, Registers, Work, integer_rows};
 
@@ -272,10 +272,7 @@ unsafe fn add_steps<D: Numbers, const BOTH: bool>(tile: &Tile<D>, rest: &mut Res
         }
         weights = weights.wrapping_add(SIDE * 2 * LINE);
         rows = rows.wrapping_add(2 * SIDE * LINE);
-        for line in 0..tile.next_lines {
-            fetch_early(next_weights.wrapping_add(line * LINE));
-        }
-        next_weights = next_weights.wrapping_add(tile.next_lines * LINE);
+        next_weights = fetch_lines(next_weights, tile.next_lines);
     }
 }
 
