@@ -5,19 +5,18 @@
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytemuck::AnyBitPattern;
 use half::f16;
 #[cfg(target_os = "linux")]
 use memmap2::Advice;
 use memmap2::Mmap;
-#[cfg(unix)]
-use memmap2::UncheckedAdvice;
 use rayon::prelude::*;
 
 use super::format::{BLOCK, BODY, CHECKSUM, Header, LEVELS, Layout};
 use crate::graph::{GraphView, LevelView};
+use crate::kernel::prefetch;
+use crate::matrix;
 use crate::quantize::CodesView;
 use crate::sketch::SketchesView;
 use crate::store::codec::SegmentRecord;
@@ -28,15 +27,13 @@ pub(crate) struct Segment {
     map: Mmap,
     header: Header,
     layout: Layout,
-    /// Vectors that searches looked at since the section was last let go of.
-    looked_at: AtomicUsize,
+    /// Where vectors are read that a search looks at, if they are too many to become the process's memory.
+    apart: Option<File>,
 }
 
-/// Vectors that may be looked at before their section is let go of: around each, the system maps up to 64 KiB of what
-/// it has in memory anyway, which counts as the process's memory from then on.
-const LET_GO_AFTER: usize = 4_096;
-/// Bytes of vectors that may stay mapped: mapping them anew costs a search some microseconds.
-const KEPT: usize = 512 << 20;
+/// Bytes of vectors that searches may make the process's memory by looking at them: around each, the system maps 64 KiB
+/// or more of what it has in memory anyway. Reading one takes less time than mapping it.
+const MAPPED: usize = 512 << 20;
 
 impl Segment {
     /// Maps a file, and checks its header and the list of its blocks' checksums against the record that names it. The
@@ -45,6 +42,16 @@ impl Segment {
     /// # Errors
     /// What is wrong, for people.
     pub(crate) fn open(directory: &Path, record: &SegmentRecord, dim: usize) -> Result<Self, String> {
+        Self::open_mapping(directory, record, dim, MAPPED)
+    }
+
+    /// As [`Segment::open`], with the most bytes of vectors that a search looks at where they are mapped.
+    pub(super) fn open_mapping(
+        directory: &Path,
+        record: &SegmentRecord,
+        dim: usize,
+        mapped: usize,
+    ) -> Result<Self, String> {
         if cfg!(target_endian = "big") {
             return Err("segments are little-endian".to_owned());
         }
@@ -71,9 +78,9 @@ impl Segment {
         }
         let segment = Self {
             map,
+            apart: (layout.vectors.len() > mapped).then_some(file),
             header,
             layout,
-            looked_at: AtomicUsize::new(0),
         };
         if !segment.head_holds(&checksum) {
             return Err("the checksum of its header does not hold".to_owned());
@@ -94,26 +101,6 @@ impl Segment {
         }
     }
 
-    /// Notes that a search looked at some vectors. Where there are many, their memory is now and then given back to the
-    /// system, so that searching holds little more than codes and graph.
-    pub(crate) fn note_vectors(&self, count: usize) {
-        if self.layout.vectors.len() <= KEPT
-            || self.looked_at.fetch_add(count, Ordering::Relaxed) + count < LET_GO_AFTER
-        {
-            return;
-        }
-        self.looked_at.store(0, Ordering::Relaxed);
-        #[cfg(unix)]
-        {
-            let Range { start, end } = self.layout.vectors;
-            // SAFETY: the mapping is shared and only read: what is let go of is read from the file again.
-            let _ = unsafe {
-                self.map
-                    .unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start)
-            };
-        }
-    }
-
     /// Bytes of the file.
     pub(crate) fn bytes(&self) -> u64 {
         self.map.len() as u64
@@ -127,6 +114,27 @@ impl Segment {
     /// Vectors row by row.
     pub(crate) fn vectors(&self) -> &[f16] {
         self.section(&self.layout.vectors)
+    }
+
+    /// The vector in a row, for a search, which looks at a few; empty for a row that is not there. It may lie in `buffer`.
+    pub(crate) fn vector<'a>(&'a self, row: usize, buffer: &'a mut Vec<f16>) -> &'a [f16] {
+        let mapped = matrix::row(self.vectors(), self.header.dim as usize, row);
+        if let Some(file) = &self.apart {
+            buffer.resize(mapped.len(), f16::ZERO);
+            let place = self.layout.vectors.start + row * size_of_val(mapped);
+            // What cannot be read may still be in memory.
+            if read_at(file, bytemuck::cast_slice_mut(buffer), place as u64) {
+                return buffer;
+            }
+        }
+        mapped
+    }
+
+    /// Asks for the vector in a row, which will be looked at soon.
+    pub(crate) fn prefetch_vector(&self, row: usize) {
+        if self.apart.is_none() {
+            prefetch(matrix::row(self.vectors(), self.header.dim as usize, row));
+        }
     }
 
     /// The codes of the vectors.
@@ -202,4 +210,15 @@ impl Segment {
         let bytes = self.map.get(range.clone()).unwrap_or_default();
         bytemuck::try_cast_slice(bytes).unwrap_or_default()
     }
+}
+
+/// Whether `bytes` were read from there on.
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], place: u64) -> bool {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, place).is_ok()
+}
+
+#[cfg(not(unix))]
+fn read_at(_: &File, _: &mut [u8], _: u64) -> bool {
+    false
 }

@@ -60,6 +60,24 @@ fn written(directory: &Path, matrix: &Matrix, links: Option<(&Graph, &Sketches)>
 }
 
 #[test]
+fn vectors_that_are_read_are_those_that_are_mapped() {
+    let (matrix, ..) = small();
+    let directory = tempfile::tempdir().unwrap();
+    let record = written(directory.path(), &matrix, None);
+    for mapped in [0, usize::MAX] {
+        let segment = Segment::open_mapping(directory.path(), &record, 3, mapped).unwrap();
+        // What does not lie in the mapping was read.
+        let mut buffer = Vec::new();
+        for (row, vector) in matrix.vectors.chunks_exact(3).enumerate() {
+            assert_eq!(segment.vector(row, &mut buffer), vector);
+            assert_eq!(buffer == vector, cfg!(unix) && mapped == 0);
+        }
+        assert!(segment.vector(5, &mut buffer).is_empty());
+        assert!(segment.vector(usize::MAX, &mut buffer).is_empty());
+    }
+}
+
+#[test]
 fn what_is_written_is_read() {
     let (matrix, graph, sketches) = small();
     let directory = tempfile::tempdir().unwrap();
