@@ -27,7 +27,7 @@ use serde::Serialize;
 
 pub use error::IngestError;
 pub use options::Options;
-pub use reembed::{Reembedded, reembed_photos};
+pub use reembed::{Reembedded, check_roots, reembed_photos};
 pub use session::Ingest;
 pub use watch::{Changes, Watch};
 

@@ -35,9 +35,6 @@ pub fn reembed_photos(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<Reembedded, IngestError> {
-    if !options.prune {
-        check_roots(change.library())?;
-    }
     let successor = change.images()?.clone();
     let work = successor.missing(change.library().index())?;
     observer.planned(work.len());
@@ -70,7 +67,7 @@ pub fn reembed_photos(
     }
     if !interrupted {
         observer.sealing();
-        interrupted = was_cancelled(change.settle(&successor.new, &Sealing(observer)))?;
+        interrupted = was_cancelled(change.settle(&Sealing(observer)))?;
     }
     Ok(Reembedded {
         embedded: change.library().index().count(successor.new.id)?,
@@ -78,8 +75,11 @@ pub fn reembed_photos(
     })
 }
 
-/// Refuses to begin where a directory shows nothing at all, which thousands of complaints would say less clearly.
-fn check_roots(library: &Library) -> Result<(), IngestError> {
+/// Refuses a change where a directory shows nothing at all, which thousands of complaints would say less clearly.
+///
+/// # Errors
+/// [`IngestError::Emptied`]; or the library is damaged.
+pub fn check_roots(library: &Library) -> Result<(), IngestError> {
     for (root, path) in library.roots()? {
         let known = library.index().files(root).count();
         let shows_something = fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some());

@@ -9,7 +9,7 @@ use super::{IMAGES, Library, LibraryError, Record, TAGS};
 use crate::encoder::{Device, Model, Precision};
 
 /// A space that is to take another's place has the other's name behind this.
-const NEXT: &str = "next:";
+pub(super) const NEXT: &str = "next:";
 
 /// Items that are deleted in one commit: bounded, so that no commit is huge.
 const ITEMS_A_COMMIT: usize = 10_000;
@@ -115,9 +115,13 @@ impl ModelChange {
         &mut self.writer
     }
 
-    /// Brings the vectors of a new space to where searches are quick.
-    pub fn settle(&mut self, space: &Space, observer: &dyn SealObserver) -> Result<(), LibraryError> {
-        self.writer.settle(space, &SealOptions::default(), observer)?;
+    /// Brings the photographs' new vectors to where searches are quick. Label banks that were embedded by then train the
+    /// graph.
+    pub fn settle(&mut self, observer: &dyn SealObserver) -> Result<(), LibraryError> {
+        let images = self.images()?.new.clone();
+        let queries = self.library.query_spaces(&images)?;
+        self.writer.set_training(images.id, queries);
+        self.writer.settle(&images, &SealOptions::default(), observer)?;
         Ok(())
     }
 
@@ -232,4 +236,26 @@ fn delete_stale(writer: &mut Writer, old: &Space, new: &Space) -> Result<(), Lib
         batch.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_models_banks_are_the_queries_of_its_photographs() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = Writer::open(directory.path()).unwrap();
+        let mut space = |name: &str, fingerprint| writer.create_space(name, 8, [fingerprint; 32], b"").unwrap();
+        let images = space("next:images", 1);
+        let bank = space("next:bank:things", 1);
+        space("next:examples:things", 1);
+        space("images", 2);
+        space("bank:things", 2);
+        let library = Library {
+            dir: directory.path().to_owned(),
+            index: writer.index().clone(),
+        };
+        assert_eq!(library.query_spaces(&images).unwrap(), [bank.id]);
+    }
 }

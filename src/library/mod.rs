@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use clipdex_index::{Index, IndexError, ItemId, Recall, RootId, SealOptions, SearchParams, Space, SpaceId, Writer};
 
+use change::NEXT;
 pub use change::{ModelChange, PendingChange, Successor};
 pub use error::LibraryError;
 pub(crate) use file_state::FileState;
@@ -123,7 +124,10 @@ impl Library {
     /// Spaces whose vectors are of the photographs' model: label banks, by whose texts photographs are searched.
     pub fn query_spaces(&self, images: &Space) -> Result<Vec<SpaceId>, LibraryError> {
         let spaces = self.index.spaces()?.into_iter();
-        let is_query = |space: &Space| space.id != images.id && !space.name.starts_with(EXAMPLES);
+        let is_query = |space: &Space| {
+            let name = space.name.strip_prefix(NEXT).unwrap_or(&space.name);
+            space.id != images.id && !name.starts_with(EXAMPLES)
+        };
         let banks = spaces.filter(|space| is_query(space) && space.fingerprint == images.fingerprint);
         Ok(banks.map(|space| space.id).collect())
     }

@@ -125,9 +125,12 @@ fn a_drive_that_is_not_mounted_stops_the_change_before_it_begins() {
     let sandbox = Sandbox::with_samples(&["cat.jpg"]);
     small_model(&sandbox);
     sandbox.ok(["index", "photos"]);
+    let list = sandbox.file("list.txt", "rocket\n");
+    sandbox.ok(["label", "add", "things", list.to_str().unwrap()]);
     fs::rename(sandbox.photos(), sandbox.photos().with_file_name("away")).unwrap();
-    let run = sandbox.run(["index", "--model", "small"]);
+    let run = sandbox.run(["index", "--model", "small", "--json"]);
     assert_eq!(run.code, Some(2));
+    assert!(!run.stdout.contains("labels"), "{}", run.stdout);
     assert!(run.stderr.contains("mount"), "{}", run.stderr);
     assert_eq!(sandbox.json(["status", "--json"])["dim"], 384);
 }

@@ -3,7 +3,7 @@ use anyhow::Result;
 use super::report::Reporter;
 use crate::cli::output::{counted, plain_path};
 use crate::cli::{Global, Outcome};
-use crate::ingest::{Options, reembed_photos};
+use crate::ingest::{Options, check_roots, reembed_photos};
 use crate::labels::{reembed_examples, reembed_labels};
 use crate::library::ModelChange;
 
@@ -20,11 +20,15 @@ pub(super) fn change_model(global: &Global, options: &Options, reporter: &Report
     global.remark(&format!(
         "the library changes from model '{old}' to '{new}'; it answers with the old one until all is embedded anew"
     ));
-    let photos = reporter.during("photos", |progress| reembed_photos(&mut change, options, progress))?;
-    if photos.interrupted {
+    if !options.prune {
+        check_roots(change.library())?;
+    }
+    // Labels first, for the photographs' graph learns from their texts.
+    if !reporter.during("labels", |progress| reembed_labels(&mut change, progress))? {
         return Ok(Outcome::Interrupted);
     }
-    if !reporter.during("labels", |progress| reembed_labels(&mut change, progress))? {
+    let photos = reporter.during("photos", |progress| reembed_photos(&mut change, options, progress))?;
+    if photos.interrupted {
         return Ok(Outcome::Interrupted);
     }
     let examples = reporter.during("examples", |progress| reembed_examples(&mut change, progress))?;
