@@ -28,6 +28,7 @@ SPEEDS: list[tuple[str, tuple[str, ...], str, float]] = [
     ("hnsw_rs", ("hnsw_rs",), "text", 10.0),
 ]
 BUILD_TIMES = 1.2
+# Of 100,000 vectors.
 OPEN_SECONDS = 0.005
 SCAN_SHARE = 0.25
 # MiB, of a million vectors.
@@ -45,10 +46,11 @@ def goal_rows(results: dict[str, Any]) -> list[list[str]]:
     if hnswlib := engines.get("hnswlib"):
         share = ours["build"]["seconds"] / hnswlib["build"]["seconds"]
         rows.append(["build time over hnswlib's", f"at most {BUILD_TIMES}", f"{share:.2f}"])
-    bound = f"under {OPEN_SECONDS * 1e3:.0f} ms"
-    rows.append(["opening and the first answer", bound, f"{ours['open_seconds'] * 1e3:.1f} ms"])
     if results["vectors"] >= MANY:
         rows.append(["resident memory", f"under {RESIDENT:,} MiB", f"{ours['resident']['all']:,.0f} MiB"])
+        return rows
+    bound = f"under {OPEN_SECONDS * 1e3:.0f} ms"
+    rows.append(["opening and the first answer", bound, f"{ours['open_seconds'] * 1e3:.1f} ms"])
     scans = engines.get("clipdex scan"), engines.get("faiss flat")
     if scans[0] and scans[1]:
         share = scans[1]["at"]["text"]["0.0"]["speed"] / scans[0]["at"]["text"]["0.0"]["speed"]

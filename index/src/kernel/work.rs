@@ -4,7 +4,7 @@
 
 use super::LINE;
 use super::int8::{Int8, SEVERAL, Work};
-use super::prefetch::prefetch_line;
+use super::prefetch::{prefetch_line, prefetch_line_early};
 
 /// Cache lines of rows asked for before they are multiplied: enough to hide the way to memory, few enough to be in the L1
 /// cache still.
@@ -111,7 +111,7 @@ impl Work for InOrder<'_> {
         let rows = self.codes.chunks_exact(length);
         for (row, out) in rows.zip(self.out) {
             for line in (0..length).step_by(LINE) {
-                prefetch_line(row.as_ptr().wrapping_add(line + BYTES_AHEAD).cast());
+                prefetch_line_early(row.as_ptr().wrapping_add(line + BYTES_AHEAD).cast());
             }
             // SAFETY: both hold `length` values.
             *out = unsafe { I::query_row(self.query.as_ptr(), row.as_ptr(), length) };
