@@ -295,6 +295,7 @@ impl<D: Dot> Factor<'_, D> {
             weights: weights.as_ptr(),
             groups: self.depth / D::GROUP,
             next_inputs: self.values.as_ptr(),
+            next_output: output.as_ptr(),
             next_weights: std::ptr::null(),
             next_lines: 0,
             scales: std::ptr::null(),

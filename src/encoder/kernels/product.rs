@@ -19,6 +19,10 @@ use super::tile::{MOST_RESULTS, Rounded, Tile, tiles};
 /// reads all weights anew, from beyond the L2 cache.
 const ROWS_BYTES: usize = 1280 << 10;
 
+/// As few of them, where panels of a cut depth stay in the L1 cache: all blocks of the rows come from beyond the L2 cache for
+/// each of the groups of results that stay in it, which are of as many more outputs as there are fewer rows.
+const CUT_ROWS_BYTES: usize = 200 << 10;
+
 /// Bytes of results that stay in the L2 cache while one block of the depth after another is added to them, beside the weights of
 /// a block: less than a core has, for others may share it.
 const RESULTS_BYTES: usize = 320 << 10;
@@ -176,7 +180,14 @@ impl Work for Product<'_> {
         {
             return Err(KernelError::Encoding);
         }
-        let once = (ROWS_BYTES / (block::<D>(padded).max(1) * size_of::<D::Input>())).max(1);
+        let block = block::<D>(padded);
+        let rows_pass = panels_together(D::PANEL * block * size_of::<D::Weight>()) == 1;
+        let bytes = if block < padded && rows_pass {
+            CUT_ROWS_BYTES
+        } else {
+            ROWS_BYTES
+        };
+        let once = (bytes / (block.max(1) * size_of::<D::Input>())).max(1);
         let parts = rows.div_ceil(once).max(1);
         let part = rows.div_ceil(parts).next_multiple_of(D::ROWS_TOGETHER).max(1);
         for first in (0..rows).step_by(part) {
@@ -269,6 +280,11 @@ impl Product<'_> {
                 let tile = Tile::<D> {
                     inputs: inputs.as_ptr(),
                     next_inputs: if is_last { next } else { inputs.as_ptr() },
+                    next_output: if is_last {
+                        output.wrapping_add(size * output_stride)
+                    } else {
+                        output
+                    },
                     next_weights,
                     next_lines: fetched.div_ceil((depth * size_of::<D::Input>()).div_ceil(LINE)),
                     input_stride: arrangement.stride,

@@ -29,9 +29,10 @@ pub(super) struct Tile<D: Dot> {
     /// `groups` of the panel's columns one after another.
     pub(super) weights: *const D::Weight,
     pub(super) groups: usize,
-    /// What is fetched into the cache meanwhile: the rows of the next tile, and this many lines of weights from there on
-    /// for each line of a row. Neither needs to be readable.
+    /// What is fetched into the cache meanwhile: the rows of the next tile, what its sums are added to, where the first output
+    /// of the tile's next rows is, and this many lines of weights from there on for each line of a row. None needs to be readable.
     pub(super) next_inputs: *const D::Input,
+    pub(super) next_output: *const f32,
     pub(super) next_weights: *const u8,
     pub(super) next_lines: usize,
     /// One scale and one total a column of the panel, for integers.
@@ -159,13 +160,20 @@ impl<D: Dot> Tile<D> {
         }
     }
 
+    /// Whether there are so many columns, and nothing is applied to results on their way to the output: as in most tiles, which
+    /// need not ask for each register.
+    #[inline(always)]
+    fn is_plain(&self, columns: usize) -> bool {
+        self.columns == columns && self.activation != Some(Activation::Relu6)
+    }
+
     /// Ends with `sums` of the register of columns that begins with `column`, in a row: adds what is to be added to them, and
     /// writes them.
     ///
     /// # Safety
-    /// The pointers must be as the fields say, and `column` one of the columns.
+    /// The pointers must be as the fields say, and `column` one of the columns; `PLAIN` tiles must be so.
     #[inline(always)]
-    pub(super) unsafe fn put(&self, row: usize, column: usize, sums: D::Lanes) {
+    pub(super) unsafe fn put<const PLAIN: bool>(&self, row: usize, column: usize, sums: D::Lanes) {
         let mut value = sums;
         // SAFETY: the caller's promise; a bias is there for a whole panel.
         unsafe {
@@ -173,9 +181,9 @@ impl<D: Dot> Tile<D> {
                 value = value + D::Lanes::load(bias.add(column));
             }
             if self.accumulate {
-                value = self.before(row, column) + value;
+                value = self.before::<PLAIN>(row, column) + value;
             }
-            self.write(row, column, value);
+            self.write::<PLAIN>(row, column, value);
         }
     }
 
@@ -184,12 +192,12 @@ impl<D: Dot> Tile<D> {
     /// # Safety
     /// As for [`Tile::put`].
     #[inline(always)]
-    unsafe fn before(&self, row: usize, column: usize) -> D::Lanes {
+    unsafe fn before<const PLAIN: bool>(&self, row: usize, column: usize) -> D::Lanes {
         let left = self.columns - column;
         // SAFETY: the caller's promise; no more than `columns` of the output are read.
         unsafe {
             let output = self.output.add(row * self.output_stride + column);
-            if left >= D::Lanes::COUNT {
+            if PLAIN || left >= D::Lanes::COUNT {
                 D::Lanes::load(output)
             } else {
                 D::Lanes::load_first(output, left)
@@ -202,17 +210,17 @@ impl<D: Dot> Tile<D> {
     /// # Safety
     /// As for [`Tile::put`].
     #[inline(always)]
-    unsafe fn write(&self, row: usize, column: usize, value: D::Lanes) {
+    unsafe fn write<const PLAIN: bool>(&self, row: usize, column: usize, value: D::Lanes) {
         let left = self.columns - column;
         // Two instructions here are less than another pass, where the depth is small.
         let value = match self.activation {
-            Some(Activation::Relu6) => Relu6::of(value),
+            Some(Activation::Relu6) if !PLAIN => Relu6::of(value),
             _ => value,
         };
         // SAFETY: the caller's promise; no more than `columns` of the output are written.
         unsafe {
             let output = self.output.add(row * self.output_stride + column);
-            if left >= D::Lanes::COUNT {
+            if PLAIN || left >= D::Lanes::COUNT {
                 value.store(output);
             } else {
                 value.store_first(output, left);
@@ -291,35 +299,50 @@ impl<T: Registers, const SIZE: usize, const REGISTERS: usize> Work for Fixed<T, 
     fn run<D: Dot>(self) {
         // SAFETY: whoever made the tile promised that its pointers are as its fields say.
         unsafe {
-            let sums = self.sums();
-            self.write(sums);
+            if self.0.is_plain(REGISTERS * T::Lanes::COUNT) {
+                self.multiply::<true>();
+            } else {
+                self.multiply::<false>();
+            }
         }
     }
 }
 
 impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REGISTERS> {
+    /// Groups of a row in a cache line.
+    const LINE_GROUPS: usize = LINE / (D::GROUP * size_of::<D::Input>());
+
+    /// # Safety
+    /// The pointers must be as the fields say, and the tile plain where it is said to be so.
+    #[inline(always)]
+    unsafe fn multiply<const PLAIN: bool>(&self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sums = self.start::<PLAIN>();
+            self.add_groups(&mut sums);
+            self.write::<PLAIN>(sums);
+        }
+    }
+
     /// # Safety
     /// The pointers must be as the fields say.
     #[inline(always)]
-    unsafe fn sums(&self) -> [[D::Sums; REGISTERS]; SIZE] {
+    unsafe fn add_groups(&self, sums: &mut [[D::Sums; REGISTERS]; SIZE]) {
         let tile = &self.0;
-        let line = LINE / (D::GROUP * size_of::<D::Input>());
         // SAFETY: the caller's promise; a panel has a register more where one is begun.
         unsafe {
-            let mut sums = self.start();
-            let (lines, every) = spread(tile.next_lines, line);
+            let (lines, every) = spread(tile.next_lines, Self::LINE_GROUPS);
             let (mut next_weights, mut fetched_at) = (tile.next_weights, 0);
             for group in 0..tile.groups {
                 if group == fetched_at {
                     next_weights = fetch_lines(next_weights, lines);
-                    if group % line == 0 {
-                        self.fetch_inputs(group);
+                    if group % Self::LINE_GROUPS == 0 {
+                        self.fetch_next(group);
                     }
                     fetched_at += every;
                 }
-                self.add_group(group, &mut sums);
+                self.add_group(group, sums);
             }
-            sums
         }
     }
 
@@ -345,9 +368,9 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
     }
 
     /// # Safety
-    /// The pointers must be as the fields say.
+    /// As for [`Fixed::multiply`].
     #[inline(always)]
-    unsafe fn start(&self) -> [[D::Sums; REGISTERS]; SIZE] {
+    unsafe fn start<const PLAIN: bool>(&self) -> [[D::Sums; REGISTERS]; SIZE] {
         let tile = &self.0;
         let width = D::Lanes::COUNT;
         let mut addends = [[D::Lanes::splat(0.0); REGISTERS]; SIZE];
@@ -360,7 +383,7 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
             if D::BEGUN && tile.accumulate {
                 for (row, addends) in addends.iter_mut().enumerate() {
                     for (register, addend) in addends.iter_mut().enumerate() {
-                        *addend = *addend + tile.before(row, register * width);
+                        *addend = *addend + tile.before::<PLAIN>(row, register * width);
                     }
                 }
             }
@@ -370,10 +393,17 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
         }
     }
 
-    /// Begins to fetch the lines of the next tile's rows that begin with `group`.
+    /// Begins to fetch the lines of the next tile's rows that begin with `group`, and a row of what its sums are added to.
     #[inline(always)]
-    fn fetch_inputs(&self, group: usize) {
+    fn fetch_next(&self, group: usize) {
         let tile = &self.0;
+        let row = group / Self::LINE_GROUPS;
+        if D::BEGUN && tile.accumulate && row < SIZE {
+            let output = tile.next_output.wrapping_add(row * tile.output_stride);
+            for register in 0..REGISTERS {
+                fetch(output.wrapping_add(register * D::Lanes::COUNT).cast());
+            }
+        }
         for row in 0..SIZE {
             fetch(
                 tile.next_inputs
@@ -384,9 +414,9 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
     }
 
     /// # Safety
-    /// The pointers must be as the fields say.
+    /// As for [`Fixed::multiply`].
     #[inline(always)]
-    unsafe fn write(&self, sums: [[D::Sums; REGISTERS]; SIZE]) {
+    unsafe fn write<const PLAIN: bool>(&self, sums: [[D::Sums; REGISTERS]; SIZE]) {
         let tile = &self.0;
         let width = D::Lanes::COUNT;
         for (row, sums) in sums.into_iter().enumerate() {
@@ -397,9 +427,9 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
                 unsafe {
                     let value = D::finish(sums, row_scale, scales);
                     if D::BEGUN {
-                        tile.write(row, column, value);
+                        tile.write::<PLAIN>(row, column, value);
                     } else {
-                        tile.put(row, column, value);
+                        tile.put::<PLAIN>(row, column, value);
                     }
                 }
             }

@@ -162,7 +162,7 @@ impl<D: Numbers> Rest<D> {
                 for column in (0..tile.columns).step_by(SIDE) {
                     let (row_scale, scales) = (tile.row_scales.wrapping_add(row), tile.scales.wrapping_add(column));
                     let sums = sums.add(row * COLUMNS + column);
-                    tile.put(row, column, D::finish(sums, row_scale, scales));
+                    tile.put::<false>(row, column, D::finish(sums, row_scale, scales));
                 }
             }
             tile.finish(rows);
