@@ -9,41 +9,31 @@ use super::LINE;
 pub(crate) fn prefetch<T>(values: &[T]) {
     let start = values.as_ptr().cast::<u8>();
     for line in (0..size_of_val(values)).step_by(LINE) {
-        prefetch_line(start.wrapping_add(line));
+        prefetch_line::<1>(start.wrapping_add(line));
     }
 }
 
-/// Asks for a cache line; any address will do.
+/// Asks for a cache line in the cache of `LEVEL`, 1 or 2, of which the second waits for more lines at once; any address will do.
 #[inline(always)]
-pub(super) fn prefetch_line(at: *const u8) {
+pub(super) fn prefetch_line<const LEVEL: usize>(at: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE is part of x86-64, and the instruction ignores addresses that cannot be read.
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+        if LEVEL == 1 {
+            _mm_prefetch::<_MM_HINT_T0>(at.cast());
+        } else {
+            _mm_prefetch::<_MM_HINT_T1>(at.cast());
+        }
     }
     #[cfg(target_arch = "aarch64")]
     // SAFETY: the instruction ignores addresses that cannot be read. Its intrinsic is not stable yet.
     unsafe {
-        std::arch::asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags));
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let _ = at;
-}
-
-/// As [`prefetch_line`], into the L2 cache, which waits for more lines at once than the L1 cache does.
-#[inline(always)]
-pub(super) fn prefetch_line_early(at: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: as in `prefetch_line`.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(at.cast());
-    }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: as in `prefetch_line`.
-    unsafe {
-        std::arch::asm!("prfm pldl2keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags));
+        if LEVEL == 1 {
+            std::arch::asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags));
+        } else {
+            std::arch::asm!("prfm pldl2keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags));
+        }
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = at;

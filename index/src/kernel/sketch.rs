@@ -79,7 +79,7 @@ impl Work for Lines<'_> {
 
     #[inline(always)]
     fn run<I: Int8>(self) {
-        let prefetch = |row: u32| prefetch_line(self.lines.as_ptr().wrapping_add(row as usize).cast());
+        let prefetch = |row: u32| prefetch_line::<1>(self.lines.as_ptr().wrapping_add(row as usize).cast());
         self.rows.iter().take(AHEAD).for_each(|row| prefetch(*row));
         for (place, (row, out)) in self.rows.iter().zip(self.out).enumerate() {
             if let Some(row) = self.rows.get(place + AHEAD) {

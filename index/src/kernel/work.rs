@@ -4,7 +4,7 @@
 
 use super::LINE;
 use super::int8::{Int8, SEVERAL, Work};
-use super::prefetch::{prefetch_line, prefetch_line_early};
+use super::prefetch::prefetch_line;
 
 /// Cache lines of rows asked for before they are multiplied: enough to hide the way to memory, few enough to be in the L1
 /// cache still.
@@ -35,7 +35,7 @@ impl Work for Listed<'_> {
         let start = |row: u32| self.codes.as_ptr().wrapping_add(row as usize * length);
         let prefetch = |row: u32| {
             for line in (0..length).step_by(LINE) {
-                prefetch_line(start(row).wrapping_add(line).cast());
+                prefetch_line::<1>(start(row).wrapping_add(line).cast());
             }
         };
         let ahead = (LINES_AHEAD * LINE).checked_div(length).unwrap_or(0);
@@ -76,7 +76,7 @@ impl Work for Several<'_> {
         for (place, row) in self.rows.iter().enumerate() {
             if let Some(row) = self.rows.get(place + ahead) {
                 for line in (0..length).step_by(LINE) {
-                    prefetch_line(start(*row).wrapping_add(line).cast());
+                    prefetch_line::<1>(start(*row).wrapping_add(line).cast());
                 }
             }
             let products = if (*row as usize) < count {
@@ -111,7 +111,7 @@ impl Work for InOrder<'_> {
         let rows = self.codes.chunks_exact(length);
         for (row, out) in rows.zip(self.out) {
             for line in (0..length).step_by(LINE) {
-                prefetch_line_early(row.as_ptr().wrapping_add(line + BYTES_AHEAD).cast());
+                prefetch_line::<2>(row.as_ptr().wrapping_add(line + BYTES_AHEAD).cast());
             }
             // SAFETY: both hold `length` values.
             *out = unsafe { I::query_row(self.query.as_ptr(), row.as_ptr(), length) };

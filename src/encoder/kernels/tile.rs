@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::{array, slice};
 
 use super::dot::{Dot, Registers, Work};
+use super::fetch::{fetch, fetch_lines, spread};
 use super::functions::{Activation, Function, Relu6};
 use super::lanes::Lanes;
 use super::storage::LINE;
@@ -70,60 +71,6 @@ impl<D: Dot> Clone for Tile<D> {
 
 impl<D: Dot> Copy for Tile<D> {}
 
-/// Begins to fetch the cache line at `address`, which need not be readable, into the L1 cache.
-#[inline(always)]
-fn fetch(address: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the instruction is part of x86-64, and does nothing where the address is wrong.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
-    }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: the instruction is part of AArch64, and does nothing where the address is wrong.
-    unsafe {
-        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, preserves_flags));
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let _ = address;
-}
-
-/// As [`fetch`], into the L2 cache: what is needed only later would push out of the L1 cache what is needed now.
-#[inline(always)]
-fn fetch_early(address: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: as in `fetch`.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(address.cast());
-    }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: as in `fetch`.
-    unsafe {
-        std::arch::asm!("prfm pldl2keep, [{}]", in(reg) address, options(nostack, preserves_flags));
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let _ = address;
-}
-
-/// Begins to fetch so many lines early; gives where the next are.
-#[inline(always)]
-pub(super) fn fetch_lines(from: *const u8, lines: usize) -> *const u8 {
-    for line in 0..lines {
-        fetch_early(from.wrapping_add(line * LINE));
-    }
-    from.wrapping_add(lines * LINE)
-}
-
-/// How many lines to fetch every how many groups so that as many as `lines` are in so many `groups`. More of them than groups
-/// would wait for one another if they were fetched at once.
-#[inline(always)]
-fn spread(lines: usize, groups: usize) -> (usize, usize) {
-    if lines >= groups {
-        (lines.div_ceil(groups), 1)
-    } else {
-        (lines, groups)
-    }
-}
-
 /// The sizes of as few tiles of [`Dot::ROWS`] rows as hold `rows`, as even as can be: a tile of one or two rows, left over at
 /// the end, would wait for its own sums. All but the last have a multiple of [`Dot::ROWS_TOGETHER`] rows. Each is paired with its
 /// first row.
@@ -148,14 +95,14 @@ impl<D: Dot> Tile<D> {
         if let Some(Rounded { to, stride, .. }) = self.rounded {
             for row in 0..rows {
                 for column in (0..columns).step_by(LINE / size_of::<u16>()) {
-                    fetch(to.wrapping_add(row * stride + column).cast());
+                    fetch::<1>(to.wrapping_add(row * stride + column).cast());
                 }
             }
             return;
         }
         for row in 0..rows {
             for column in (0..columns).step_by(LINE / size_of::<f32>()) {
-                fetch(self.output.wrapping_add(row * self.output_stride + column).cast());
+                fetch::<1>(self.output.wrapping_add(row * self.output_stride + column).cast());
             }
         }
     }
@@ -401,11 +348,11 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
         if D::BEGUN && tile.accumulate && row < SIZE {
             let output = tile.next_output.wrapping_add(row * tile.output_stride);
             for register in 0..REGISTERS {
-                fetch(output.wrapping_add(register * D::Lanes::COUNT).cast());
+                fetch::<1>(output.wrapping_add(register * D::Lanes::COUNT).cast());
             }
         }
         for row in 0..SIZE {
-            fetch(
+            fetch::<1>(
                 tile.next_inputs
                     .wrapping_add(row * tile.input_stride + group * D::GROUP)
                     .cast(),

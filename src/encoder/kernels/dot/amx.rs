@@ -12,10 +12,11 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::super::encode::quantize;
+use super::super::fetch::fetch_lines;
 use super::super::lanes::Lanes;
 use super::super::lanes::avx512::Avx512;
 use super::super::storage::LINE;
-use super::super::tile::{Tile, fetch_lines};
+use super::super::tile::Tile;
 use super::avx512::{Pairs, bf16_rows, round_bf16};
 use super::{Dot, Encoding, Registers, Work, integer_rows};
 
