@@ -19,8 +19,8 @@ use super::tile::{MOST_RESULTS, Rounded, Tile, tiles};
 /// reads all weights anew, from beyond the L2 cache.
 const ROWS_BYTES: usize = 1280 << 10;
 
-/// As few of them, where panels of a cut depth stay in the L1 cache: all blocks of the rows come from beyond the L2 cache for
-/// each of the groups of results that stay in it, which are of as many more outputs as there are fewer rows.
+/// The same where panels of a cut depth stay in the L1 cache. All blocks of the rows come from beyond the L2 cache for each
+/// group of results that stays in it; of fewer rows, a group has more outputs.
 const CUT_ROWS_BYTES: usize = 200 << 10;
 
 /// Bytes of results that stay in the L2 cache while one block of the depth after another is added to them, beside the weights of
@@ -181,8 +181,7 @@ impl Work for Product<'_> {
             return Err(KernelError::Encoding);
         }
         let block = block::<D>(padded);
-        let rows_pass = panels_together(D::PANEL * block * size_of::<D::Weight>()) == 1;
-        let bytes = if block < padded && rows_pass {
+        let bytes = if block < padded && panel_stays(D::PANEL * block * size_of::<D::Weight>()) {
             CUT_ROWS_BYTES
         } else {
             ROWS_BYTES
@@ -277,14 +276,15 @@ impl Product<'_> {
                 let width = panel.min(group.outputs.end - column);
                 let is_last = column + width == group.outputs.end && row + size < first + count;
                 let (output, output_stride, rounded) = target.of::<D>(row, column);
+                let (next_inputs, next_output) = if is_last {
+                    (next, output.wrapping_add(size * output_stride))
+                } else {
+                    (inputs.as_ptr(), output)
+                };
                 let tile = Tile::<D> {
                     inputs: inputs.as_ptr(),
-                    next_inputs: if is_last { next } else { inputs.as_ptr() },
-                    next_output: if is_last {
-                        output.wrapping_add(size * output_stride)
-                    } else {
-                        output
-                    },
+                    next_inputs,
+                    next_output,
                     next_weights,
                     next_lines: fetched.div_ceil((depth * size_of::<D::Input>()).div_ceil(LINE)),
                     input_stride: arrangement.stride,
@@ -395,10 +395,16 @@ fn groups<D: Dot>(
     })
 }
 
+/// Whether a panel of so many bytes stays in the L1 cache while all rows pass.
+#[inline(always)]
+fn panel_stays(bytes: usize) -> bool {
+    bytes <= PANEL_BYTES
+}
+
 /// How many panels of so many bytes pass a tile of rows one after another.
 #[inline(always)]
 fn panels_together(bytes: usize) -> usize {
-    if bytes <= PANEL_BYTES {
+    if panel_stays(bytes) {
         1
     } else {
         (GROUP_BYTES / bytes).max(1)

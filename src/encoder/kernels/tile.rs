@@ -30,8 +30,8 @@ pub(super) struct Tile<D: Dot> {
     /// `groups` of the panel's columns one after another.
     pub(super) weights: *const D::Weight,
     pub(super) groups: usize,
-    /// What is fetched into the cache meanwhile: the rows of the next tile, what its sums are added to, where the first output
-    /// of the tile's next rows is, and this many lines of weights from there on for each line of a row. None needs to be readable.
+    /// What is fetched into the cache meanwhile: the rows of the next tile, what its sums are added to (from its first output
+    /// on), and this many lines of weights from there on for each line of a row. None needs to be readable.
     pub(super) next_inputs: *const D::Input,
     pub(super) next_output: *const f32,
     pub(super) next_weights: *const u8,
