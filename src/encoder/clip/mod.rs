@@ -113,7 +113,7 @@ impl ClipModel {
     ) -> Result<TowerImageEncoder<ClassToken>, EncoderError> {
         let names = self.names;
         let side = (&self.identity.fingerprint, "image");
-        self.checkpoint.load_side(side, compute, |parts| {
+        self.checkpoint.load_side(side, compute.of_many_tokens(), |parts| {
             let end = (names.image_norm, names.image_projection);
             Ok(TowerImageEncoder {
                 identity: self.identity.clone(),

@@ -182,8 +182,9 @@ fn stride<D: Dot>(values: usize) -> usize {
 mod tests {
     use std::collections::HashSet;
 
+    use super::super::Kernels;
     use super::super::dot::Work;
-    use super::super::{Kernels, Precision};
+    use super::super::testing::PRECISIONS;
     use super::*;
 
     /// Rows and depth of rows whose places are looked at.
@@ -227,7 +228,7 @@ mod tests {
     #[test]
     fn every_value_has_a_place_of_its_own_and_runs_lead_there() {
         for kernels in Kernels::available() {
-            for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+            for precision in PRECISIONS {
                 for (rows, depth) in [(1, 1), (40, 33), (5, 130), (3, 1700)] {
                     kernels.run(precision, Places(rows, depth));
                 }

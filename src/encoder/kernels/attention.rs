@@ -298,6 +298,7 @@ impl<D: Dot> Factor<'_, D> {
             next_output: output.as_ptr(),
             next_weights: std::ptr::null(),
             next_lines: 0,
+            next_panel: &[],
             scales: std::ptr::null(),
             totals: std::ptr::null(),
             bias: None,

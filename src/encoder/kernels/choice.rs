@@ -4,7 +4,7 @@
 
 use std::sync::OnceLock;
 
-use super::dot::{self, Dot, Float, WideBf16, Work};
+use super::dot::{self, Dot, Encoding, Float, WideBf16, Work};
 use super::lanes;
 use super::layout::{Layout, Precision};
 
@@ -108,6 +108,15 @@ impl Kernels {
         }
     }
 
+    /// What a tower of `precision` multiplies in whose inputs have many tokens: f32 by bf16's tile registers where there are
+    /// such. For few rows weights would be split oftener than they are multiplied.
+    pub(crate) fn of_many_tokens(self, precision: Precision) -> Precision {
+        match precision {
+            Precision::F32 if self.tiles => Precision::SplitF32,
+            other => other,
+        }
+    }
+
     /// As many rows pass some weights before the next ones come from memory by themselves, so that these are fetched early. On
     /// an AMD EPYC that would be in the way of what is needed now, for more than a few rows; an Intel Xeon brings too little by
     /// itself, however many there are, and has room for both.
@@ -158,24 +167,44 @@ impl Kernels {
         self.run(precision, OfDot(precision))
     }
 
+    /// How these kernels store the rows of a product.
+    pub(super) fn encoding(self, precision: Precision) -> Encoding {
+        struct OfDot;
+
+        impl Work for OfDot {
+            type Output = Encoding;
+
+            #[inline(always)]
+            fn run<D: Dot>(self) -> Encoding {
+                D::ENCODING
+            }
+        }
+
+        self.run(precision, OfDot)
+    }
+
     /// Runs `work` with the instructions for products of `precision`; [`Precision::F32`] is right for what needs none.
     pub(super) fn run<W: Work>(self, precision: Precision, work: W) -> W::Output {
         // SAFETY: a value of `Kernels` names none but detected instructions.
         unsafe {
             match (self.lanes, precision) {
-                (Set::Portable, Precision::F32) => Float::<lanes::portable::Portable>::enter(work),
+                (Set::Portable, Precision::F32 | Precision::SplitF32) => {
+                    Float::<lanes::portable::Portable>::enter(work)
+                }
                 (Set::Portable, Precision::Bf16) => WideBf16::<lanes::portable::Portable>::enter(work),
                 (Set::Portable, Precision::Int8) => dot::portable::Pairs::enter(work),
                 #[cfg(target_arch = "x86_64")]
-                (Set::Avx2, Precision::F32) => Float::<lanes::avx2::Avx2>::enter(work),
+                (Set::Avx2, Precision::F32 | Precision::SplitF32) => Float::<lanes::avx2::Avx2>::enter(work),
                 #[cfg(target_arch = "x86_64")]
                 (Set::Avx2, Precision::Bf16) => WideBf16::<lanes::avx2::Avx2>::enter(work),
                 #[cfg(target_arch = "x86_64")]
                 (Set::Avx2, Precision::Int8) if self.int8 => dot::avx2::Vnni::enter(work),
                 #[cfg(target_arch = "x86_64")]
                 (Set::Avx2, Precision::Int8) => dot::avx2::Pairs::enter(work),
+                #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+                (Set::Avx512, Precision::SplitF32) if self.tiles => dot::amx::split::SplitF32::enter(work),
                 #[cfg(target_arch = "x86_64")]
-                (Set::Avx512, Precision::F32) => Float::<lanes::avx512::Avx512>::enter(work),
+                (Set::Avx512, Precision::F32 | Precision::SplitF32) => Float::<lanes::avx512::Avx512>::enter(work),
                 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
                 (Set::Avx512, Precision::Bf16) if self.tiles => dot::amx::Bf16::enter(work),
                 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -189,7 +218,7 @@ impl Kernels {
                 #[cfg(target_arch = "x86_64")]
                 (Set::Avx512, Precision::Int8) => dot::avx512::Pairs::enter(work),
                 #[cfg(target_arch = "aarch64")]
-                (Set::Neon, Precision::F32) => Float::<lanes::neon::Neon>::enter(work),
+                (Set::Neon, Precision::F32 | Precision::SplitF32) => Float::<lanes::neon::Neon>::enter(work),
                 #[cfg(target_arch = "aarch64")]
                 (Set::Neon, Precision::Bf16) => WideBf16::<lanes::neon::Neon>::enter(work),
                 #[cfg(target_arch = "aarch64")]

@@ -21,6 +21,10 @@ pub enum Precision {
     /// Weights in units of an output's largest over 127, rows in units of a row's largest over 127, or over 2047 where the
     /// processor's instructions multiply numbers of 16 bits; sums exact.
     Int8,
+    /// As [`Precision::F32`], and as exact: with tile registers (AMX) each number is the sum of three of bf16, and all products of
+    /// these are summed that are not lost in the rounding of an f32. Without such registers it is the same. Towers whose inputs
+    /// have many tokens take it by themselves for `F32`.
+    SplitF32,
 }
 
 /// How the bytes of a packed matrix are arranged: a file that was written for one layout is not to be read as another.
@@ -56,6 +60,7 @@ impl Layout {
             Precision::F32 => 1,
             Precision::Bf16 => 2,
             Precision::Int8 => 3,
+            Precision::SplitF32 => 4,
         };
         let block = self.block.min(u32::MAX as usize) as u64;
         let more_groups = (self.step / self.group - 1) as u64;
@@ -71,7 +76,7 @@ impl Layout {
     pub(super) fn parts(self, outputs: usize, depth: usize) -> Parts {
         let columns = outputs.next_multiple_of(self.panel);
         let (weight, integers) = match self.precision {
-            Precision::F32 => (4, false),
+            Precision::F32 | Precision::SplitF32 => (4, false),
             Precision::Bf16 => (2, false),
             Precision::Int8 => (1, true),
         };
@@ -111,7 +116,11 @@ impl Parts {
 /// the last are equal and that one is hardly smaller.
 #[inline(always)]
 pub(super) fn block<D: Dot>(padded: usize) -> usize {
-    let count = ((padded + D::BLOCK / 2) / D::BLOCK).max(1);
+    let count = if padded > D::UNCUT {
+        ((padded + D::BLOCK / 2) / D::BLOCK).max(1)
+    } else {
+        1
+    };
     padded.div_ceil(count).next_multiple_of(BLOCK_STEP.max(D::STEP))
 }
 

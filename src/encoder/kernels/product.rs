@@ -7,13 +7,14 @@ use std::ops::Range;
 use super::activations::{Activations, Rows};
 use super::arrangement::Arrangement;
 use super::choice::Kernels;
-use super::dot::{Dot, Work};
+use super::dot::{Dot, Encoding, Work};
 use super::error::{KernelError, same_size};
 use super::functions::Activation;
 use super::layout::{BLOCK_STEP, Layout, Precision, block, blocks};
+use super::output::{Output, Results};
 use super::packed::{Columns, PackedMatrix};
 use super::storage::{LINE, numbers};
-use super::tile::{MOST_RESULTS, Rounded, Tile, tiles};
+use super::tile::{MOST_RESULTS, Tile, tiles};
 
 /// Bytes of converted rows that pass all panels of a block together, before the others do: those of a batch, for each pass
 /// reads all weights anew, from beyond the L2 cache.
@@ -22,6 +23,9 @@ const ROWS_BYTES: usize = 1280 << 10;
 /// The same where panels of a cut depth stay in the L1 cache. All blocks of the rows come from beyond the L2 cache for each
 /// group of results that stays in it; of fewer rows, a group has more outputs.
 const CUT_ROWS_BYTES: usize = 200 << 10;
+
+/// The same where panels are prepared, which takes memory of the L2 cache too.
+const PREPARED_ROWS_BYTES: usize = 900 << 10;
 
 /// Bytes of results that stay in the L2 cache while one block of the depth after another is added to them, beside the weights of
 /// a block: less than a core has, for others may share it.
@@ -85,14 +89,18 @@ impl PackedMatrix {
     ) -> Result<bool, KernelError> {
         let epilogue = activation.map_or(Epilogue::Store, Epilogue::Activate);
         let shape = (rows.rows, self.outputs);
-        let output = match precision {
-            Precision::F32 => {
+        let output = match self.kernels.encoding(precision) {
+            Encoding::F32 => {
                 let (values, arrangement) = output.room(self.kernels, precision, shape);
                 Output::F32 { values, arrangement }
             }
-            Precision::Bf16 if self.gives_bf16() => {
+            encoding if self.gives(encoding) => {
                 let (values, arrangement) = output.room(self.kernels, precision, shape);
-                Output::Bf16 { values, arrangement }
+                Output::Rounded {
+                    values,
+                    parts: encoding.parts(),
+                    arrangement,
+                }
             }
             _ => return Ok(false),
         };
@@ -114,36 +122,23 @@ impl PackedMatrix {
         )
     }
 
-    /// Whether results can be rounded to bf16 while they are in the cache: where there are products of bf16, which read what
-    /// a tile of this matrix gives, and no sum is put away before it is finished.
-    pub(super) fn gives_bf16(&self) -> bool {
-        struct Blocks(usize);
+    /// Whether results can be converted so while they are in the cache: where that is what is made of a tile of this matrix,
+    /// and no sum is put away before it is finished.
+    pub(super) fn gives(&self, encoding: Encoding) -> bool {
+        struct Gives(usize, Encoding);
 
-        impl Work for Blocks {
-            type Output = usize;
+        impl Work for Gives {
+            type Output = bool;
 
             #[inline(always)]
-            fn run<D: Dot>(self) -> usize {
-                blocks::<D>(0, self.0.next_multiple_of(D::STEP)).count()
+            fn run<D: Dot>(self) -> bool {
+                let Self(depth, encoding) = self;
+                D::ROUNDED == encoding && blocks::<D>(0, depth.next_multiple_of(D::STEP)).count() == 1
             }
         }
 
-        self.kernels.has_bf16()
-            && self.precision != Precision::F32
-            && self.kernels.run(self.precision, Blocks(self.depth)) == 1
+        self.kernels.run(self.precision, Gives(self.depth, encoding))
     }
-}
-
-/// Where the results go.
-enum Output<'a> {
-    F32 {
-        values: &'a mut [f32],
-        arrangement: Arrangement,
-    },
-    Bf16 {
-        values: &'a mut [u16],
-        arrangement: Arrangement,
-    },
 }
 
 struct Product<'a> {
@@ -154,9 +149,6 @@ struct Product<'a> {
     /// Those of a tile, before they are converted.
     results: Results,
 }
-
-#[repr(align(64))]
-struct Results([f32; MOST_RESULTS]);
 
 impl Work for Product<'_> {
     type Output = Result<(), KernelError>;
@@ -181,7 +173,9 @@ impl Work for Product<'_> {
             return Err(KernelError::Encoding);
         }
         let block = block::<D>(padded);
-        let bytes = if block < padded && panel_stays(D::PANEL * block * size_of::<D::Weight>()) {
+        let bytes = if D::PREPARES_PANELS {
+            PREPARED_ROWS_BYTES
+        } else if block < padded && panel_stays(D::PANEL * block * size_of::<D::Weight>()) {
             CUT_ROWS_BYTES
         } else {
             ROWS_BYTES
@@ -189,8 +183,9 @@ impl Work for Product<'_> {
         let once = (bytes / (block.max(1) * size_of::<D::Input>())).max(1);
         let parts = rows.div_ceil(once).max(1);
         let part = rows.div_ceil(parts).next_multiple_of(D::ROWS_TOGETHER).max(1);
+        let mut rest = D::Rest::default();
         for first in (0..rows).step_by(part) {
-            self.blocks::<D>(&columns, values, (first, part.min(rows - first)));
+            self.blocks::<D>(&columns, values, (first, part.min(rows - first)), &mut rest);
         }
         Ok(())
     }
@@ -204,8 +199,8 @@ struct Group<'a, W> {
     /// The outputs that the panels are of.
     outputs: Range<usize>,
     weights: &'a [W],
-    /// Where the weights of the group after this one begin.
-    next: *const u8,
+    /// Those of the group after this one.
+    next: &'a [W],
     /// What is applied to the sums, if the block is the last.
     activation: Option<Activation>,
 }
@@ -218,13 +213,12 @@ impl Product<'_> {
         columns: &Columns<'_, D::Weight>,
         values: &[D::Input],
         (first, count): (usize, usize),
+        rest: &mut D::Rest,
     ) {
         let depth = self.matrix.depth.next_multiple_of(D::STEP);
         let mut groups = groups::<D>((self.matrix.outputs, depth), count).peekable();
         while let Some((block, outputs, weights)) = groups.next() {
-            let next = groups
-                .peek()
-                .map_or(columns.weights.len(), |(_, _, weights)| weights.start);
+            let next = groups.peek().map_or(0..0, |(_, _, weights)| weights.clone());
             let activation = match self.epilogue {
                 Epilogue::Activate(activation) if block.end == depth => Some(activation),
                 _ => None,
@@ -234,10 +228,10 @@ impl Product<'_> {
                 depth: block.len(),
                 outputs,
                 weights: &columns.weights[weights],
-                next: columns.weights[next..].as_ptr().cast(),
+                next: &columns.weights[next],
                 activation,
             };
-            self.group::<D>(columns, &group, values, (first, count));
+            self.group::<D>(columns, &group, values, (first, count), rest);
         }
     }
 
@@ -249,6 +243,7 @@ impl Product<'_> {
         group: &Group<'_, D::Weight>,
         values: &[D::Input],
         (first, count): (usize, usize),
+        rest: &mut D::Rest,
     ) {
         let (panel, depth) = (D::PANEL, group.depth);
         let (arrangement, scales) = (self.rows.arrangement, self.rows.scales);
@@ -260,9 +255,8 @@ impl Product<'_> {
             0
         };
         let fetched = lines.div_ceil(tiles_of_group.max(1));
-        let mut next_weights = group.next;
+        let mut next_weights = group.next.as_ptr().cast();
         let target = self.output.target(&mut self.results, first + count);
-        let mut rest = D::Rest::default();
         for (row, size) in tiles::<D>(count) {
             let row = first + row;
             let inputs = &values[arrangement.place(row, group.start)..];
@@ -286,6 +280,7 @@ impl Product<'_> {
                     next_inputs,
                     next_output,
                     next_weights,
+                    next_panel: group.next,
                     next_lines: fetched.div_ceil((depth * size_of::<D::Input>()).div_ceil(LINE)),
                     input_stride: arrangement.stride,
                     row_scales: scales.as_ptr().wrapping_add(row),
@@ -305,64 +300,11 @@ impl Product<'_> {
                 // SAFETY: `values` holds the depth of all rows, which was checked; `columns` holds whole panels, as
                 // `PackedMatrix::columns` checks; `target` has room for all rows, and is there until nothing is left to do
                 // of the group's last tile. This code runs with the instructions of `D`.
-                unsafe { D::multiply(tile, size, &mut rest) };
+                unsafe { D::multiply(tile, size, rest) };
             }
         }
         // SAFETY: as above.
-        unsafe { D::end(&mut rest) };
-    }
-}
-
-impl Output<'_> {
-    /// Where the results of the first `rows` rows go; those that are rounded go through `results` first.
-    #[inline(always)]
-    fn target(&mut self, results: &mut Results, rows: usize) -> Target {
-        match self {
-            Self::F32 { values, arrangement } => {
-                Target::F32(values[..arrangement.size(rows)].as_mut_ptr(), *arrangement)
-            }
-            Self::Bf16 { values, arrangement } => Target::Bf16 {
-                results: results.0.as_mut_ptr(),
-                values: values[..arrangement.size(rows)].as_mut_ptr(),
-                arrangement: *arrangement,
-            },
-        }
-    }
-}
-
-/// Where the results of some rows go.
-enum Target {
-    F32(*mut f32, Arrangement),
-    /// Through `results` to `values`.
-    Bf16 {
-        results: *mut f32,
-        values: *mut u16,
-        arrangement: Arrangement,
-    },
-}
-
-impl Target {
-    /// Where a tile's first result goes, how many values further the next row's does, and where they are rounded to.
-    #[inline(always)]
-    fn of<D: Dot>(&self, row: usize, column: usize) -> (*mut f32, usize, Option<Rounded>) {
-        match *self {
-            Self::F32(output, arrangement) => {
-                let output = output.wrapping_add(arrangement.place(row, column));
-                (output, arrangement.stride, None)
-            }
-            Self::Bf16 {
-                results,
-                values,
-                arrangement,
-            } => {
-                let rounded = Rounded {
-                    to: values.wrapping_add(arrangement.place(row, column)),
-                    stride: arrangement.stride,
-                    count: D::PANEL.min(arrangement.left_of_run(column)),
-                };
-                (results, D::PANEL, Some(rounded))
-            }
-        }
+        unsafe { D::end(rest) };
     }
 }
 
@@ -376,8 +318,8 @@ fn groups<D: Dot>(
 ) -> impl Iterator<Item = (Range<usize>, Range<usize>, Range<usize>)> {
     let (panel, block) = (D::PANEL, block::<D>(depth));
     let columns = outputs.next_multiple_of(panel);
-    let together = move |depth: usize| panel * panels_together(panel * depth * size_of::<D::Weight>());
-    let at_once = if block < depth {
+    let together = move |depth: usize| panel * panels_together::<D>(panel * depth * size_of::<D::Weight>());
+    let at_once = if block < depth && !D::PREPARES_PANELS {
         let bytes = rows * size_of::<f32>() + block * size_of::<D::Weight>();
         (RESULTS_BYTES / bytes).max(1).next_multiple_of(together(block))
     } else {
@@ -403,8 +345,8 @@ fn panel_stays(bytes: usize) -> bool {
 
 /// How many panels of so many bytes pass a tile of rows one after another.
 #[inline(always)]
-fn panels_together(bytes: usize) -> usize {
-    if panel_stays(bytes) {
+fn panels_together<D: Dot>(bytes: usize) -> usize {
+    if D::PREPARES_PANELS || panel_stays(bytes) {
         1
     } else {
         (GROUP_BYTES / bytes).max(1)

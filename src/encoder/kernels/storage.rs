@@ -129,6 +129,8 @@ unsafe impl Number for i16 {}
 // SAFETY: as above.
 unsafe impl Number for u16 {}
 // SAFETY: as above.
+unsafe impl Number for [u16; 3] {}
+// SAFETY: as above.
 unsafe impl Number for i8 {}
 // SAFETY: as above.
 unsafe impl Number for u8 {}

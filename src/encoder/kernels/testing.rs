@@ -1,5 +1,9 @@
 //! Reproducible values for the tests of the kernels.
 
+use super::Precision;
+
+pub(super) const PRECISIONS: [Precision; 4] = [Precision::F32, Precision::Bf16, Precision::Int8, Precision::SplitF32];
+
 /// `count` values between -1 and 1 from a linear congruential generator (Knuth's MMIX constants).
 pub(crate) fn noise(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);

@@ -36,6 +36,8 @@ pub(super) struct Tile<D: Dot> {
     pub(super) next_output: *const f32,
     pub(super) next_weights: *const u8,
     pub(super) next_lines: usize,
+    /// The panel whose turn is next, where that is known: readable, or empty.
+    pub(super) next_panel: *const [D::Weight],
     /// One scale and one total a column of the panel, for integers.
     pub(super) scales: *const f32,
     pub(super) totals: *const i32,
@@ -54,8 +56,8 @@ pub(super) struct Tile<D: Dot> {
     pub(super) rounded: Option<Rounded>,
 }
 
-/// Where a tile's output goes in bf16: the first row's to `to`, a row every `stride` values. `count` values are written in
-/// each row, those beyond the tile's columns as zeros.
+/// Where a tile's output goes as [`Dot::round`] makes it: the first row's to `to`, a row every `stride` numbers. `count` of them
+/// are written in each row, those beyond the tile's columns as zeros.
 #[derive(Clone, Copy)]
 pub(super) struct Rounded {
     pub(super) to: *mut u16,

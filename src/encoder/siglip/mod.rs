@@ -75,7 +75,7 @@ impl SiglipModel {
     fn load_text(&self, compute: Compute) -> Result<TowerTextEncoder<Padded>, EncoderError> {
         let (config, dim) = (&self.config.text, self.identity.dim);
         let side = (&self.identity.fingerprint, "text");
-        self.checkpoint.load_side(side, compute, |parts| {
+        self.checkpoint.load_side(side, compute.of_many_tokens(), |parts| {
             let exact = compute.exact();
             let projection = Projection {
                 compute: exact,
@@ -106,7 +106,7 @@ impl SiglipModel {
 
     fn load_image(&self, compute: Compute) -> Result<TowerImageEncoder<ProbePool>, EncoderError> {
         let side = (&self.identity.fingerprint, "image");
-        self.checkpoint.load_side(side, compute, |parts| {
+        self.checkpoint.load_side(side, compute.of_many_tokens(), |parts| {
             let tower = VisionTower::load(parts, &self.config.vision, &VISION)?;
             Ok(TowerImageEncoder {
                 identity: self.identity.clone(),

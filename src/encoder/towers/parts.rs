@@ -21,6 +21,12 @@ impl Compute {
         Self { precision, ..self }
     }
 
+    /// For a tower whose inputs have many tokens each.
+    pub(in crate::encoder) fn of_many_tokens(self) -> Self {
+        let precision = self.kernels.of_many_tokens(self.precision);
+        Self { precision, ..self }
+    }
+
     /// For a product that is a thousandth of the work.
     pub(in crate::encoder) fn exact(self) -> Self {
         let precision = Precision::F32;

@@ -31,13 +31,15 @@ pub(super) trait Work {
 /// How a row is stored for a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(dead_code, reason = "each architecture has some of them")]
-pub(super) enum Encoding {
+pub(in crate::encoder::kernels) enum Encoding {
     /// As it is.
     F32,
     /// f32, rounded to what bf16 can hold.
     RoundedF32,
     /// bf16, in pairs.
     Bf16,
+    /// Three numbers of bf16 whose sum it is.
+    SplitF32,
     /// int8.
     Int8,
     /// i16, of which twelve bits are used.
@@ -60,6 +62,8 @@ pub(super) trait Dot: Sized {
 
     /// How `encode` converts.
     const ENCODING: Encoding;
+    /// What `round` converts to.
+    const ROUNDED: Encoding = Encoding::Bf16;
     /// Values of the depth that lie together ("group").
     const GROUP: usize;
     /// Values of the depth in a step of a product: whole groups. The depth is filled up to whole steps, with zeros.
@@ -74,6 +78,10 @@ pub(super) trait Dot: Sized {
     /// After about as many values of the depth sums are added to the output: what of a panel stays in the L1 cache while all
     /// rows pass. The sums of integers are finished only once, hence never cut.
     const BLOCK: usize;
+    /// Up to this depth nothing is cut.
+    const UNCUT: usize = 0;
+    /// Whether a panel is prepared before it is multiplied, so that all rows are to pass it before the next panel's turn.
+    const PREPARES_PANELS: bool = false;
 
     /// Runs `work` in a function that is compiled for the instructions.
     ///
@@ -84,7 +92,7 @@ pub(super) trait Dot: Sized {
     /// Converts a row and gives its scale; what is left of `to` becomes zeros.
     fn encode(row: &[f32], to: &mut [Self::Input]) -> f32;
 
-    /// Rounds a row to bf16; what is left of `to` becomes zeros.
+    /// Rounds a row of results to what [`Dot::ROUNDED`] says; what is left of `to` becomes zeros.
     #[inline(always)]
     fn round(row: &[f32], to: &mut [u16]) {
         let (values, rest) = to.split_at_mut(row.len().min(to.len()));
@@ -278,11 +286,16 @@ impl<L: Lanes> Registers for WideBf16<L> {
 }
 
 impl Encoding {
+    /// How many numbers of 16 bits [`Dot::round`] makes of a result that becomes so encoded.
+    pub(super) fn parts(self) -> usize {
+        if self == Self::SplitF32 { 3 } else { 1 }
+    }
+
     /// The largest magnitude of the whole numbers that a row of `depth` values is rounded to; 0 where it is not.
     #[inline(always)]
     pub(super) fn largest(self, depth: usize) -> i32 {
         match self {
-            Self::F32 | Self::RoundedF32 | Self::Bf16 => 0,
+            Self::F32 | Self::RoundedF32 | Self::Bf16 | Self::SplitF32 => 0,
             Self::Int8 | Self::Uint8 => largest_of_row(LARGEST_INT8, depth),
             Self::Int16 => largest_of_row(LARGEST_INT16, depth),
         }

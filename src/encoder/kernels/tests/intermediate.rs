@@ -1,6 +1,7 @@
+use super::super::dot::Encoding;
 use super::super::encode::{bf16_bits, widened};
 use super::super::storage::numbers;
-use super::super::testing::noise;
+use super::super::testing::{PRECISIONS, noise};
 use super::*;
 
 /// A product whose results become the rows of another gives what one does that is given the results.
@@ -10,7 +11,7 @@ fn results_are_the_rows_of_the_next_product() {
     for (rows, depth, inner) in [(40, 30, 64), (33, 70, 100), (1, 64, 33), (7, 3077, 40), (9, 40, 1700)] {
         let (input, weights, bias) = (noise(rows * depth, 1), noise(inner * depth, 2), noise(inner, 3));
         for kernels in Kernels::available() {
-            for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+            for precision in PRECISIONS {
                 let first = PackedMatrix::pack(kernels, precision, &weights, (inner, depth), Some(&bias)).unwrap();
                 let mut activations = Activations::default();
                 activations.convert(kernels, precision, &input, depth).unwrap();
@@ -52,7 +53,7 @@ fn numbers_are_rounded_to_the_nearest() {
         input.convert(kernels, Precision::Bf16, &noise(20 * 40, 2), 40).unwrap();
         let mut plain = vec![0.0; 20 * 50];
         matrix.multiply(input.all(), Epilogue::Store, &mut plain).unwrap();
-        assert!(matrix.gives_bf16());
+        assert!(matrix.gives(Encoding::Bf16));
         let mut memory = Intermediate::default();
         let rows = memory
             .multiply(&matrix, input.all(), None, (kernels, Precision::Bf16))

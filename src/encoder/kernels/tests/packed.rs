@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::super::storage::LINE;
-use super::super::testing::noise;
+use super::super::testing::{PRECISIONS, noise};
 use super::super::{Activations, Epilogue};
 use super::*;
 
@@ -10,7 +10,7 @@ fn kept_bytes_multiply_as_before() {
     let (outputs, depth) = (37, 50);
     let input = noise(3 * depth, 2);
     for kernels in Kernels::available() {
-        for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+        for precision in PRECISIONS {
             let packed =
                 PackedMatrix::pack(kernels, precision, &noise(outputs * depth, 1), (outputs, depth), None).unwrap();
             let (tag, length) = (packed.layout().tag(), packed.as_bytes().len());
@@ -37,7 +37,7 @@ fn kept_bytes_multiply_as_before() {
 #[test]
 fn layouts_of_other_precisions_have_other_tags() {
     for kernels in Kernels::available() {
-        let tags = [Precision::F32, Precision::Bf16, Precision::Int8].map(|precision| kernels.layout(precision).tag());
+        let tags = PRECISIONS.map(|precision| kernels.layout(precision).tag());
         assert!(tags[0] != tags[1] && tags[1] != tags[2] && tags[0] != tags[2]);
     }
 }

@@ -1,13 +1,21 @@
 use std::collections::BTreeMap;
 
 use super::super::encode::{bf16_bits, widened};
-use super::super::testing::{activation, exact, noise, product, relative_difference};
+use super::super::testing::{PRECISIONS, activation, exact, noise, product, relative_difference};
 use super::super::{Activations, KernelError, Kernels, PackedMatrix, Precision, Rows};
 use super::*;
 
 /// Outputs and depth: whole panels of all kernels, and none; depths that are cut into several blocks.
-const SHAPES: [(usize, usize); 7] = [(64, 64), (1, 1), (3, 7), (17, 33), (65, 130), (131, 1000), (40, 3077)];
-const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Bf16, Precision::Int8];
+const SHAPES: [(usize, usize); 8] = [
+    (64, 64),
+    (1, 1),
+    (3, 7),
+    (17, 33),
+    (65, 130),
+    (131, 1000),
+    (40, 3077),
+    (70, 450),
+];
 
 /// The numbers that a precision makes of rows, in f64; `most` is the largest magnitude of integers.
 fn rounded(precision: Precision, rows: &[f32], depth: usize, most: i32) -> Vec<f64> {
@@ -16,7 +24,7 @@ fn rounded(precision: Precision, rows: &[f32], depth: usize, most: i32) -> Vec<f
     for row in rows.chunks_exact(depth) {
         let largest = row.iter().fold(0f32, |largest, value| largest.max(value.abs()));
         result.extend(row.iter().map(|value| match precision {
-            Precision::F32 => f64::from(*value),
+            Precision::F32 | Precision::SplitF32 => f64::from(*value),
             Precision::Bf16 => f64::from(widened(bf16_bits(*value))),
             Precision::Int8 => f64::from((value * (most / largest)).round_ties_even()) * f64::from(largest / most),
         }));
@@ -47,7 +55,7 @@ fn multiplied(kernels: Kernels, precision: Precision, rows: usize, (outputs, dep
 fn products_are_those_of_the_rounded_numbers() {
     for precision in PRECISIONS {
         for (index, (outputs, depth)) in SHAPES.into_iter().enumerate() {
-            let rows = [1, 2, 5, 6, 7, 13, 100][index];
+            let rows = [1, 2, 5, 6, 7, 13, 100, 400][index];
             let weights = rounded(precision, &noise(outputs * depth, 2), depth, 127);
             for kernels in Kernels::available() {
                 let input = rounded(precision, &noise(rows * depth, 1), depth, largest(kernels, depth));

@@ -1,4 +1,5 @@
-use super::super::{Kernels, Precision};
+use super::super::Kernels;
+use super::super::testing::PRECISIONS;
 use super::*;
 
 /// The tiles of so many rows, for all kernels.
@@ -32,7 +33,7 @@ impl Work for TilesOf {
 #[test]
 fn tiles_are_even_and_follow_one_another() {
     for kernels in Kernels::available() {
-        for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+        for precision in PRECISIONS {
             (0..100).for_each(|rows| kernels.run(precision, TilesOf(rows)));
         }
     }

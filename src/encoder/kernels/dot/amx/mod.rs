@@ -3,11 +3,16 @@
 //!
 //! The weights of a panel lie as these registers want them: a row of a register holds a group of each of its columns. Four
 //! registers hold sums, of two halves of the rows by two of the columns, so that each that is loaded is used twice.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `registers` | setting registers up, loading and storing them |
+//! | `split` | products of f32 by those of bf16 |
 
 #![allow(unsafe_code, reason = "instructions of tile registers, once they are detected")]
 
 use std::arch::asm;
-use std::arch::x86_64::{__cpuid_count, _mm512_loadu_si512};
+use std::arch::x86_64::_mm512_loadu_si512;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -20,92 +25,65 @@ use super::super::tile::Tile;
 use super::avx512::{Pairs, bf16_rows, round_bf16};
 use super::{Dot, Encoding, Registers, Work, integer_rows};
 
+mod registers;
+pub(in super::super) mod split;
+
+pub(in super::super) use registers::granted;
+use registers::{load, release, set_up, store, zero};
+
 /// Rows and columns of a register; a row takes a cache line.
 const SIDE: usize = 16;
 /// Columns of a panel: two registers.
 const COLUMNS: usize = 2 * SIDE;
 
-/// Asks the system for tile registers, which it saves for no program that has not asked; whether the processor has them,
-/// for bf16 and int8, and the system grants them.
-pub(in super::super) fn granted() -> bool {
-    /// Bits of EDX in leaf 7 of CPUID: AMX-BF16, AMX-TILE and AMX-INT8.
-    const FEATURES: u32 = 1 << 22 | 1 << 24 | 1 << 25;
-    /// `ARCH_REQ_XCOMP_PERM`, for the state component of tiles (Documentation/arch/x86/xstate.rst of Linux).
-    const REQUEST: libc::c_long = 0x1023;
-    const TILE_DATA: libc::c_long = 18;
-    __cpuid_count(0, 0).eax >= 7
-        && __cpuid_count(7, 0).edx & FEATURES == FEATURES
-        // SAFETY: the call reads and writes no memory of the program.
-        && unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST, TILE_DATA) } == 0
-}
-
-/// What `ldtilecfg` reads: how much of each register is used.
-#[repr(C, align(64))]
-struct Shapes {
-    palette: u8,
-    start_row: u8,
-    reserved: [u8; 14],
-    row_bytes: [u16; 16],
-    rows: [u8; 16],
-}
-
-/// Sets the registers up, zeros in all: 0 to 3 for sums, the upper rows' in two and the lower rows' in two, 4 and 5 for
-/// upper and lower rows, 6 and 7 for columns. All are used whole, so that no tile needs to set them up anew, which takes as
-/// long as a sixth of a product 768 deep.
-///
-/// # Safety
-/// As for all functions below, tile registers must be [`granted`]. The compiler knows nothing of these registers, so that
-/// they keep their values from one block of assembler to the next.
-#[inline(always)]
-unsafe fn set_up() {
-    let mut shapes = Shapes {
-        palette: 1,
-        start_row: 0,
-        reserved: [0; 14],
-        row_bytes: [0; 16],
-        rows: [0; 16],
-    };
-    shapes.row_bytes[..8].fill(LINE as u16);
-    shapes.rows[..8].fill(SIDE as u8);
-    // SAFETY: the instruction reads the 64 bytes of `shapes`.
-    unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const shapes, options(nostack, preserves_flags)) };
-}
-
-/// Lets go of all registers, which the system then need not save.
-#[inline(always)]
-unsafe fn release() {
-    // SAFETY: the instruction touches tile registers alone.
-    unsafe { asm!("tilerelease", options(nostack, preserves_flags)) };
-}
-
-#[inline(always)]
-unsafe fn zero<const REGISTER: u8>() {
-    // SAFETY: the instruction touches tile registers alone.
-    unsafe { asm!("tilezero tmm{}", const REGISTER, options(nostack, preserves_flags)) };
-}
-
-/// Loads the rows of a register, each a line, one every `stride` bytes from `from` on; all must be readable.
-#[inline(always)]
-unsafe fn load<const REGISTER: u8>(from: *const u8, stride: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        asm!("tileloadd tmm{}, [{} + {} * 1]", const REGISTER, in(reg) from, in(reg) stride, options(nostack, preserves_flags));
-    }
-}
-
-/// Stores the rows of a register likewise; all must be writable.
-#[inline(always)]
-unsafe fn store<const REGISTER: u8>(to: *mut u8, stride: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        asm!("tilestored [{} + {} * 1], tmm{}", in(reg) to, in(reg) stride, const REGISTER, options(nostack, preserves_flags));
-    }
-}
-
 /// What the registers hold.
 pub(in super::super) trait Numbers: Dot<Lanes = Avx512> {
     /// Whether the sums are what a product gives, and not in units of row and columns.
     const FINISHED: bool;
+    /// Lines of a row, and registers' rows of columns, in a step.
+    const PARTS: usize = 1;
+
+    /// What is kept of a panel from tile to tile.
+    type Panel: Default;
+
+    /// Where the panel of a tile lies as the registers want it.
+    ///
+    /// # Safety
+    /// The pointers of the tile must be as its fields say.
+    #[inline(always)]
+    unsafe fn panel(_: &mut Self::Panel, tile: &Tile<Self>) -> *const u8 {
+        tile.weights.cast()
+    }
+
+    /// Does a share of what the next panel needs: begins to fetch `lines` of its weights, from `next` on; gives where the rest is.
+    ///
+    /// # Safety
+    /// As for [`Numbers::panel`].
+    #[inline(always)]
+    unsafe fn ahead(_: &mut Self::Panel, _: &Tile<Self>, next: *const u8, lines: usize) -> *const u8 {
+        fetch_lines(next, lines)
+    }
+
+    /// Adds the products of a step of rows and of columns to the sums; `BOTH` says whether there are lower rows.
+    ///
+    /// # Safety
+    /// The registers must be set up; `PARTS` lines of every row and twice as many of every group must be readable.
+    #[inline(always)]
+    unsafe fn step<const BOTH: bool>(rows: *const u8, columns: *const u8) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            load::<6>(columns, 2 * LINE);
+            load::<7>(columns.add(LINE), 2 * LINE);
+            load::<4>(rows, LINE);
+            Self::add::<0, 4, 6>();
+            Self::add::<1, 4, 7>();
+            if BOTH {
+                load::<5>(rows.add(SIDE * LINE), LINE);
+                Self::add::<2, 5, 6>();
+                Self::add::<3, 5, 7>();
+            }
+        }
+    }
 
     /// Adds to the sums in one register the products of the rows in another and the columns in a third.
     ///
@@ -126,17 +104,19 @@ struct Sums([[i32; COLUMNS]; 2 * SIDE]);
 
 /// A tile whose sums are not yet its output. They become so while the next tile is multiplied, which leaves most of the core
 /// idle, where they need more than to be stored.
-pub(in super::super) struct Rest<D: Dot> {
+pub(in super::super) struct Rest<D: Numbers> {
+    panel: D::Panel,
     tile: Option<Tile<D>>,
     /// The rows that are left.
     rows: Range<usize>,
     sums: MaybeUninit<Sums>,
 }
 
-impl<D: Dot> Default for Rest<D> {
+impl<D: Numbers> Default for Rest<D> {
     #[inline(always)]
     fn default() -> Self {
         Self {
+            panel: D::Panel::default(),
             tile: None,
             rows: 0..0,
             sums: MaybeUninit::uninit(),
@@ -251,29 +231,21 @@ unsafe fn store_all(to: *mut u8, stride: usize, both: bool) {
 /// whether there are lower rows.
 #[inline(always)]
 unsafe fn add_steps<D: Numbers, const BOTH: bool>(tile: &Tile<D>, rest: &mut Rest<D>) {
-    let (mut rows, mut weights): (*const u8, *const u8) = (tile.inputs.cast(), tile.weights.cast());
-    let mut next_weights = tile.next_weights;
-    let steps = tile.groups / SIDE;
+    // SAFETY: the caller's promise.
+    let mut columns = unsafe { D::panel(&mut rest.panel, tile) };
+    let (mut rows, mut next_weights) = (tile.inputs.cast::<u8>(), tile.next_weights);
+    let steps = tile.groups * D::GROUP / D::STEP;
     let finished = rest.rows.len().div_ceil(steps.max(1));
     for _ in 0..steps {
         // SAFETY: the caller's promise: the depth is whole steps, each a line of every row and sixteen groups of the
         // columns, which are two lines.
         unsafe {
-            load::<6>(weights, 2 * LINE);
-            load::<7>(weights.add(LINE), 2 * LINE);
-            load::<4>(rows, LINE);
-            D::add::<0, 4, 6>();
-            D::add::<1, 4, 7>();
-            if BOTH {
-                load::<5>(rows.add(SIDE * LINE), LINE);
-                D::add::<2, 5, 6>();
-                D::add::<3, 5, 7>();
-            }
+            D::step::<BOTH>(rows, columns);
             rest.finish(finished);
+            next_weights = D::ahead(&mut rest.panel, tile, next_weights, D::PARTS * tile.next_lines);
         }
-        weights = weights.wrapping_add(SIDE * 2 * LINE);
-        rows = rows.wrapping_add(2 * SIDE * LINE);
-        next_weights = fetch_lines(next_weights, tile.next_lines);
+        columns = columns.wrapping_add(D::PARTS * SIDE * 2 * LINE);
+        rows = rows.wrapping_add(D::PARTS * 2 * SIDE * LINE);
     }
 }
 
@@ -282,7 +254,6 @@ macro_rules! matrix_tiles {
     () => {
         type Rest = Rest<Self>;
 
-        const STEP: usize = SIDE * Self::GROUP;
         const PANEL: usize = COLUMNS;
         const ROWS: usize = 2 * SIDE;
         // A tile's rows lie as the registers load them, all in one stretch of memory: read from as many places as there are
@@ -310,6 +281,8 @@ macro_rules! matrix_tiles {
     };
 }
 
+use matrix_tiles;
+
 /// # Safety
 /// Tile registers must be [`granted`], and the processor must have these parts of AVX-512.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
@@ -330,10 +303,13 @@ impl Dot for Bf16 {
     matrix_tiles!();
     bf16_rows!();
 
+    const STEP: usize = SIDE * Self::GROUP;
     const BLOCK: usize = 1536;
 }
 
 impl Numbers for Bf16 {
+    type Panel = ();
+
     const FINISHED: bool = true;
 
     #[inline(always)]
@@ -358,6 +334,8 @@ impl Dot for Int8 {
     matrix_tiles!();
     integer_rows!(Avx512, i8, Int8, offset: 0, group: 4);
 
+    const STEP: usize = SIDE * Self::GROUP;
+
     #[inline(always)]
     fn round(row: &[f32], to: &mut [u16]) {
         round_bf16(row, to);
@@ -365,6 +343,8 @@ impl Dot for Int8 {
 }
 
 impl Numbers for Int8 {
+    type Panel = ();
+
     const FINISHED: bool = false;
 
     #[inline(always)]
