@@ -30,14 +30,39 @@ pub(super) fn fetch<const LEVEL: usize>(address: *const u8) {
     let _ = address;
 }
 
-/// Begins to fetch so many lines into the L2 cache, for what is needed only later would push out of the L1 cache what is needed
-/// now; gives where the next are.
-#[inline(always)]
-pub(super) fn fetch_lines(from: *const u8, lines: usize) -> *const u8 {
-    for line in 0..lines {
-        fetch::<2>(from.wrapping_add(line * LINE));
+/// Memory that is fetched a few lines at a time into the L2 cache, for what is needed only later would push out of the L1 cache
+/// what is needed now: of its two halves at once, which comes quicker than one line after another.
+pub(super) struct Ahead {
+    next: *const u8,
+    /// Lines that are fetched of each half at a time.
+    lines: usize,
+    /// Bytes from one half to the other.
+    apart: usize,
+}
+
+impl Ahead {
+    /// From `from` on, about `lines` lines each of so many `times`.
+    #[inline(always)]
+    pub(super) fn new(from: *const u8, lines: usize, times: usize) -> Self {
+        let half = lines.div_ceil(2);
+        Self {
+            next: from,
+            lines: half,
+            // A single line has no second half.
+            apart: if lines > 1 { times * half * LINE } else { 0 },
+        }
     }
-    from.wrapping_add(lines * LINE)
+
+    /// Begins to fetch the next lines.
+    #[inline(always)]
+    pub(super) fn fetch(&mut self) {
+        for line in 0..self.lines {
+            let address = self.next.wrapping_add(line * LINE);
+            fetch::<2>(address);
+            fetch::<2>(address.wrapping_add(self.apart));
+        }
+        self.next = self.next.wrapping_add(self.lines * LINE);
+    }
 }
 
 /// How many lines to fetch every how many groups so that as many as `lines` are in so many `groups`. More of them than groups

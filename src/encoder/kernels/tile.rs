@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::{array, slice};
 
 use super::dot::{Dot, Registers, Work};
-use super::fetch::{fetch, fetch_lines, spread};
+use super::fetch::{Ahead, fetch, spread};
 use super::functions::{Activation, Function, Relu6};
 use super::lanes::Lanes;
 use super::storage::LINE;
@@ -281,10 +281,11 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
         // SAFETY: the caller's promise; a panel has a register more where one is begun.
         unsafe {
             let (lines, every) = spread(tile.next_lines, Self::LINE_GROUPS);
-            let (mut next_weights, mut fetched_at) = (tile.next_weights, 0);
+            let mut ahead = Ahead::new(tile.next_weights, lines, tile.groups.div_ceil(every));
+            let mut fetched_at = 0;
             for group in 0..tile.groups {
                 if group == fetched_at {
-                    next_weights = fetch_lines(next_weights, lines);
+                    ahead.fetch();
                     if group % Self::LINE_GROUPS == 0 {
                         self.fetch_next(group);
                     }

@@ -41,6 +41,7 @@ fn the_stages_of_a_vision_transformer() {
         kernels.name()
     );
     for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+        let precision = kernels.of_many_tokens(precision);
         let layers: Vec<_> = (0..LAYERS)
             .map(|seed| layer(Compute { kernels, precision }, seed as u64))
             .collect();

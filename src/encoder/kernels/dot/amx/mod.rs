@@ -17,7 +17,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::super::encode::quantize;
-use super::super::fetch::fetch_lines;
+use super::super::fetch::Ahead;
 use super::super::lanes::Lanes;
 use super::super::lanes::avx512::Avx512;
 use super::super::storage::LINE;
@@ -40,7 +40,7 @@ const COLUMNS: usize = 2 * SIDE;
 pub(in super::super) trait Numbers: Dot<Lanes = Avx512> {
     /// Whether the sums are what a product gives, and not in units of row and columns.
     const FINISHED: bool;
-    /// Lines of a row, and registers' rows of columns, in a step.
+    /// The numbers that a value is the sum of: lines of a row in a step, and registers of sixteen columns.
     const PARTS: usize = 1;
 
     /// What is kept of a panel from tile to tile.
@@ -55,13 +55,13 @@ pub(in super::super) trait Numbers: Dot<Lanes = Avx512> {
         tile.weights.cast()
     }
 
-    /// Does a share of what the next panel needs: begins to fetch `lines` of its weights, from `next` on; gives where the rest is.
+    /// Does a share of what the next panel needs: fetches a few lines of its weights.
     ///
     /// # Safety
     /// As for [`Numbers::panel`].
     #[inline(always)]
-    unsafe fn ahead(_: &mut Self::Panel, _: &Tile<Self>, next: *const u8, lines: usize) -> *const u8 {
-        fetch_lines(next, lines)
+    unsafe fn prepare(_: &mut Self::Panel, _: &Tile<Self>, ahead: &mut Ahead) {
+        ahead.fetch();
     }
 
     /// Adds the products of a step of rows and of columns to the sums; `BOTH` says whether there are lower rows.
@@ -105,6 +105,7 @@ struct Sums([[i32; COLUMNS]; 2 * SIDE]);
 /// A tile whose sums are not yet its output. They become so while the next tile is multiplied, which leaves most of the core
 /// idle, where they need more than to be stored.
 pub(in super::super) struct Rest<D: Numbers> {
+    /// The panel of that tile, or of the one before.
     panel: D::Panel,
     tile: Option<Tile<D>>,
     /// The rows that are left.
@@ -233,23 +234,24 @@ unsafe fn store_all(to: *mut u8, stride: usize, both: bool) {
 unsafe fn add_steps<D: Numbers, const BOTH: bool>(tile: &Tile<D>, rest: &mut Rest<D>) {
     // SAFETY: the caller's promise.
     let mut columns = unsafe { D::panel(&mut rest.panel, tile) };
-    let (mut rows, mut next_weights) = (tile.inputs.cast::<u8>(), tile.next_weights);
+    let mut rows: *const u8 = tile.inputs.cast();
     let steps = tile.groups * D::GROUP / D::STEP;
+    let mut ahead = Ahead::new(tile.next_weights, D::PARTS * tile.next_lines, steps);
     let finished = rest.rows.len().div_ceil(steps.max(1));
     for _ in 0..steps {
-        // SAFETY: the caller's promise: the depth is whole steps, each a line of every row and sixteen groups of the
-        // columns, which are two lines.
+        // SAFETY: the caller's promise: the depth is whole steps, each for every part a line of every row and sixteen groups of
+        // the columns, which are two lines.
         unsafe {
             D::step::<BOTH>(rows, columns);
             rest.finish(finished);
-            next_weights = D::ahead(&mut rest.panel, tile, next_weights, D::PARTS * tile.next_lines);
+            D::prepare(&mut rest.panel, tile, &mut ahead);
         }
         columns = columns.wrapping_add(D::PARTS * SIDE * 2 * LINE);
         rows = rows.wrapping_add(D::PARTS * 2 * SIDE * LINE);
     }
 }
 
-/// How both kinds of numbers multiply a tile, and what its rows and steps are.
+/// How all kinds of numbers multiply a tile, and what its rows are.
 macro_rules! matrix_tiles {
     () => {
         type Rest = Rest<Self>;

@@ -16,9 +16,9 @@ use std::arch::x86_64::{
     _mm512_or_si512, _mm512_permutex2var_epi16, _mm512_set1_epi32, _mm512_srli_epi32, _mm512_storeu_si512,
     _mm512_sub_ps,
 };
-use std::{array, mem, ptr};
+use std::{array, mem};
 
-use super::super::super::fetch::fetch;
+use super::super::super::fetch::{Ahead, fetch};
 use super::super::super::lanes::Lanes;
 use super::super::super::lanes::avx512::Avx512;
 use super::super::super::storage::{Aligned, LINE};
@@ -81,10 +81,14 @@ impl Numbers for SplitF32 {
     }
 
     #[inline(always)]
-    unsafe fn ahead(panel: &mut Panel, tile: &Tile<Self>, _: *const u8, lines: usize) -> *const u8 {
+    unsafe fn prepare(panel: &mut Panel, tile: &Tile<Self>, _: &mut Ahead) {
+        let pairs = (PARTS * tile.next_lines).div_ceil(PAIR_LINES);
         // SAFETY: the caller's promise.
-        unsafe { panel.split_next(tile.next_panel, lines.div_ceil(PAIR_LINES)) };
-        ptr::null()
+        unsafe {
+            panel
+                .next
+                .split(tile.next_panel.cast(), tile.next_panel.len() / COLUMNS, pairs);
+        };
     }
 
     /// Of two products that follow one another, one factor is the same, and stays in its registers.
@@ -198,16 +202,6 @@ impl Panel {
             unsafe { self.now.split(weights, depth, usize::MAX) };
         }
         self.now.values.bytes().as_ptr()
-    }
-
-    /// Splits a few pairs more of the next panel.
-    ///
-    /// # Safety
-    /// The panel must be readable.
-    #[inline(always)]
-    unsafe fn split_next(&mut self, panel: *const [f32], pairs: usize) {
-        // SAFETY: the caller's promise.
-        unsafe { self.next.split(panel.cast(), panel.len() / COLUMNS, pairs) };
     }
 }
 
