@@ -36,7 +36,7 @@ pub(super) struct Tile<D: Dot> {
     pub(super) next_output: *const f32,
     pub(super) next_weights: *const u8,
     pub(super) next_lines: usize,
-    /// The panel whose turn is next, where that is known: readable, or empty.
+    /// The weights whose turn is next, a panel where it is to be prepared: readable, or empty.
     pub(super) next_panel: *const [D::Weight],
     /// One scale and one total a column of the panel, for integers.
     pub(super) scales: *const f32,

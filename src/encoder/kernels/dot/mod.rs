@@ -80,7 +80,7 @@ pub(super) trait Dot: Sized {
     const BLOCK: usize;
     /// Up to this depth nothing is cut.
     const UNCUT: usize = 0;
-    /// Whether a panel is prepared before it is multiplied, so that all rows are to pass it before the next panel's turn.
+    /// Whether a panel is prepared before it is multiplied, so that all rows pass it before the next panel's turn.
     const PREPARES_PANELS: bool = false;
 
     /// Runs `work` in a function that is compiled for the instructions.

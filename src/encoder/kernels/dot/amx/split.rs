@@ -46,7 +46,9 @@ impl Dot for SplitF32 {
     const ROUNDED: Encoding = Encoding::SplitF32;
     const GROUP: usize = 1;
     const STEP: usize = STEP;
+    // So deep all rows stay in the L2 cache, and pass a panel that is split once.
     const BLOCK: usize = 384;
+    // Results that become rows are split in the cache where no sum is put away, which is worth more.
     const UNCUT: usize = 1024;
     const PREPARES_PANELS: bool = true;
 
