@@ -37,6 +37,7 @@ pub(super) struct Tile<D: Dot> {
     pub(super) next_weights: *const u8,
     pub(super) next_lines: usize,
     /// The weights whose turn is next, a panel where it is to be prepared: readable, or empty.
+    #[allow(dead_code, reason = "for tile registers alone")]
     pub(super) next_panel: *const [D::Weight],
     /// One scale and one total a column of the panel, for integers.
     pub(super) scales: *const f32,
@@ -92,6 +93,7 @@ pub(super) fn tiles<D: Dot>(rows: usize) -> impl Iterator<Item = (usize, usize)>
 
 impl<D: Dot> Tile<D> {
     /// Begins to fetch what the sums of so many rows and columns are added to or take the place of.
+    #[allow(dead_code, reason = "for tile registers alone")]
     #[inline(always)]
     pub(super) fn fetch_output(&self, rows: usize, columns: usize) {
         if let Some(Rounded { to, stride, .. }) = self.rounded {
