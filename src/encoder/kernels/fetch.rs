@@ -35,43 +35,40 @@ pub(super) fn fetch<const LEVEL: usize>(address: *const u8) {
 pub(super) struct Ahead {
     next: *const u8,
     /// Lines that are fetched of each half at a time.
-    lines: usize,
+    pairs: usize,
     /// Bytes from one half to the other.
     apart: usize,
 }
 
 impl Ahead {
-    /// From `from` on, about `lines` lines each of so many `times`.
+    /// `pairs` lines at a time from `from` on, and as many from `apart` bytes farther on.
     #[inline(always)]
-    pub(super) fn new(from: *const u8, lines: usize, times: usize) -> Self {
-        let half = lines.div_ceil(2);
+    pub(super) fn new(from: *const u8, pairs: usize, apart: usize) -> Self {
         Self {
             next: from,
-            lines: half,
-            // A single line has no second half.
-            apart: if lines > 1 { times * half * LINE } else { 0 },
+            pairs,
+            apart,
         }
     }
 
     /// Begins to fetch the next lines.
     #[inline(always)]
     pub(super) fn fetch(&mut self) {
-        for line in 0..self.lines {
-            let address = self.next.wrapping_add(line * LINE);
-            fetch::<2>(address);
-            fetch::<2>(address.wrapping_add(self.apart));
+        for _ in 0..self.pairs {
+            fetch::<2>(self.next);
+            fetch::<2>(self.next.wrapping_add(self.apart));
+            self.next = self.next.wrapping_add(LINE);
         }
-        self.next = self.next.wrapping_add(self.lines * LINE);
     }
 }
 
-/// How many lines to fetch every how many groups so that as many as `lines` are in so many `groups`. More of them than groups
-/// would wait for one another if they were fetched at once.
+/// How many pairs of lines to fetch every how many groups so that at least `pairs` are in so many `groups`, a power of two. More
+/// of them than groups would wait for one another if they were fetched at once.
 #[inline(always)]
-pub(super) fn spread(lines: usize, groups: usize) -> (usize, usize) {
-    if lines >= groups {
-        (lines.div_ceil(groups), 1)
+pub(super) fn spread(pairs: usize, groups: usize) -> (usize, usize) {
+    if pairs >= groups {
+        (pairs.div_ceil(groups), 1)
     } else {
-        (lines, groups)
+        (pairs.min(1), groups / pairs.max(1).next_power_of_two())
     }
 }

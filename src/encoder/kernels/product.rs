@@ -247,14 +247,14 @@ impl Product<'_> {
     ) {
         let (panel, depth) = (D::PANEL, group.depth);
         let (arrangement, scales) = (self.rows.arrangement, self.rows.scales);
-        // The tiles share in fetching the next group.
+        // The tiles share in fetching the next group, of whose halves each fetches a part.
         let tiles_of_group = count.div_ceil(D::ROWS) * group.outputs.len().div_ceil(panel);
-        let lines = if count <= Kernels::rows_that_wait() {
-            size_of_val(group.weights) / LINE
+        let pairs = if count <= Kernels::rows_that_wait() {
+            size_of_val(group.weights) / LINE / 2
         } else {
             0
         };
-        let fetched = lines.div_ceil(tiles_of_group.max(1));
+        let fetched = pairs.div_ceil(tiles_of_group.max(1));
         let mut next_weights = group.next.as_ptr().cast();
         let target = self.output.target(&mut self.results, first + count);
         for (row, size) in tiles::<D>(count) {
@@ -281,7 +281,8 @@ impl Product<'_> {
                     next_output,
                     next_weights,
                     next_panel: group.next,
-                    next_lines: fetched.div_ceil((depth * size_of::<D::Input>()).div_ceil(LINE)),
+                    next_apart: pairs * LINE,
+                    next_pairs: fetched.div_ceil((depth * size_of::<D::Input>()).div_ceil(LINE)),
                     input_stride: arrangement.stride,
                     row_scales: scales.as_ptr().wrapping_add(row),
                     weights: weights.as_ptr(),

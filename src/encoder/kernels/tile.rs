@@ -31,11 +31,13 @@ pub(super) struct Tile<D: Dot> {
     pub(super) weights: *const D::Weight,
     pub(super) groups: usize,
     /// What is fetched into the cache meanwhile: the rows of the next tile, what its sums are added to (from its first output
-    /// on), and this many lines of weights from there on for each line of a row. None needs to be readable.
+    /// on), and this many lines of weights from there on for each line of a row, with as many so many bytes farther on. None needs
+    /// to be readable.
     pub(super) next_inputs: *const D::Input,
     pub(super) next_output: *const f32,
     pub(super) next_weights: *const u8,
-    pub(super) next_lines: usize,
+    pub(super) next_pairs: usize,
+    pub(super) next_apart: usize,
     /// The weights whose turn is next, a panel where it is to be prepared: readable, or empty.
     #[allow(dead_code, reason = "for tile registers alone")]
     pub(super) next_panel: *const [D::Weight],
@@ -282,8 +284,8 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
         let tile = &self.0;
         // SAFETY: the caller's promise; a panel has a register more where one is begun.
         unsafe {
-            let (lines, every) = spread(tile.next_lines, Self::LINE_GROUPS);
-            let mut ahead = Ahead::new(tile.next_weights, lines, tile.groups.div_ceil(every));
+            let (pairs, every) = spread(tile.next_pairs, Self::LINE_GROUPS);
+            let mut ahead = Ahead::new(tile.next_weights, pairs, tile.next_apart);
             let mut fetched_at = 0;
             for group in 0..tile.groups {
                 if group == fetched_at {

@@ -236,7 +236,7 @@ unsafe fn add_steps<D: Numbers, const BOTH: bool>(tile: &Tile<D>, rest: &mut Res
     let mut columns = unsafe { D::panel(&mut rest.panel, tile) };
     let mut rows: *const u8 = tile.inputs.cast();
     let steps = tile.groups * D::GROUP / D::STEP;
-    let mut ahead = Ahead::new(tile.next_weights, D::PARTS * tile.next_lines, steps);
+    let mut ahead = Ahead::new(tile.next_weights, D::PARTS * tile.next_pairs, tile.next_apart);
     let finished = rest.rows.len().div_ceil(steps.max(1));
     for _ in 0..steps {
         // SAFETY: the caller's promise: the depth is whole steps, each for every part a line of every row and sixteen groups of

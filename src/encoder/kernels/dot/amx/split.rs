@@ -84,7 +84,7 @@ impl Numbers for SplitF32 {
 
     #[inline(always)]
     unsafe fn prepare(panel: &mut Panel, tile: &Tile<Self>, _: &mut Ahead) {
-        let pairs = (PARTS * tile.next_lines).div_ceil(PAIR_LINES);
+        let pairs = (2 * PARTS * tile.next_pairs).div_ceil(PAIR_LINES);
         // SAFETY: the caller's promise.
         unsafe {
             panel
