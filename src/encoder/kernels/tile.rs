@@ -98,14 +98,6 @@ impl<D: Dot> Tile<D> {
     #[allow(dead_code, reason = "for tile registers alone")]
     #[inline(always)]
     pub(super) fn fetch_output(&self, rows: usize, columns: usize) {
-        if let Some(Rounded { to, stride, .. }) = self.rounded {
-            for row in 0..rows {
-                for column in (0..columns).step_by(LINE / size_of::<u16>()) {
-                    fetch::<1>(to.wrapping_add(row * stride + column).cast());
-                }
-            }
-            return;
-        }
         for row in 0..rows {
             for column in (0..columns).step_by(LINE / size_of::<f32>()) {
                 fetch::<1>(self.output.wrapping_add(row * self.output_stride + column).cast());
