@@ -5,7 +5,7 @@
 //! | `choice` | [`Kernels`]: which instructions the processor has, and the way to code that uses them |
 //! | `lanes/` | a register of f32, one file an instruction set |
 //! | `dot/` | how a product's rows and weights are stored and multiplied, one type an instruction set and precision |
-//! | `tile`, `layout`, `packed`, `product`, `output`, `fetch` | [`PackedMatrix`]: products of rows with packed weights |
+//! | `tile`, `registers`, `layout`, `packed`, `product`, `output`, `fetch` | [`PackedMatrix`]: products of rows with packed weights |
 //! | `peak` | how fast a core is at best |
 //! | `encode`, `activations`, `arrangement` | [`Activations`]: rows, converted to what a product multiplies, and how they lie |
 //! | `intermediate` | [`Intermediate`]: results that become rows of the next product |
@@ -37,6 +37,7 @@ mod patches;
 mod peak;
 mod probe;
 mod product;
+mod registers;
 mod softmax;
 #[cfg(test)]
 #[path = "tests/split.rs"]

@@ -1,4 +1,5 @@
 use super::super::Kernels;
+use super::super::dot::Work;
 use super::super::testing::PRECISIONS;
 use super::*;
 
