@@ -90,7 +90,7 @@ impl ClipModel {
     fn load_text(&self, compute: Compute) -> Result<TowerTextEncoder<CutAfterEnd>, EncoderError> {
         let (config, names) = (&self.config.text, self.names);
         let side = (&self.identity.fingerprint, "text");
-        self.checkpoint.load_side(side, compute, |parts| {
+        self.checkpoint.load_side(side, compute.of_few_tokens(), |parts| {
             let end = (names.text.last_norm, names.text_projection);
             let projection = self.projection(parts, end, &config.transformer)?;
             let (tokenizer, tower) = rayon::join(

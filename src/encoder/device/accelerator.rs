@@ -63,7 +63,7 @@ impl Accelerator {
 
 fn dtype(precision: Precision) -> Result<DType, EncoderError> {
     match precision {
-        Precision::F32 | Precision::SplitF32 => Ok(DType::F32),
+        Precision::F32 | Precision::SplitF32 | Precision::FixedF32 => Ok(DType::F32),
         Precision::Bf16 => Ok(DType::BF16),
         Precision::Int8 => Err(EncoderError::CpuOnly("int8".to_owned())),
     }

@@ -294,6 +294,8 @@ impl<D: Dot> Factor<'_, D> {
             row_scales: std::ptr::null(),
             weights: weights.as_ptr(),
             groups: self.depth / D::GROUP,
+            rows_of_panel: self.rows,
+            kept: std::ptr::null_mut(),
             next_inputs: self.values.as_ptr(),
             next_output: output.as_ptr(),
             next_weights: std::ptr::null(),

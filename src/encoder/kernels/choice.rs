@@ -4,6 +4,7 @@
 
 use std::sync::OnceLock;
 
+use super::dot::fixed::FixedF32;
 use super::dot::{self, Dot, Encoding, Float, WideBf16, Work};
 use super::lanes;
 use super::layout::{Layout, Precision};
@@ -191,10 +192,13 @@ impl Kernels {
                 (Set::Portable, Precision::F32 | Precision::SplitF32) => {
                     Float::<lanes::portable::Portable>::enter(work)
                 }
+                (Set::Portable, Precision::FixedF32) => FixedF32::<lanes::portable::Portable>::enter(work),
                 (Set::Portable, Precision::Bf16) => WideBf16::<lanes::portable::Portable>::enter(work),
                 (Set::Portable, Precision::Int8) => dot::portable::Pairs::enter(work),
                 #[cfg(target_arch = "x86_64")]
                 (Set::Avx2, Precision::F32 | Precision::SplitF32) => Float::<lanes::avx2::Avx2>::enter(work),
+                #[cfg(target_arch = "x86_64")]
+                (Set::Avx2, Precision::FixedF32) => FixedF32::<lanes::avx2::Avx2>::enter(work),
                 #[cfg(target_arch = "x86_64")]
                 (Set::Avx2, Precision::Bf16) => WideBf16::<lanes::avx2::Avx2>::enter(work),
                 #[cfg(target_arch = "x86_64")]
@@ -205,6 +209,8 @@ impl Kernels {
                 (Set::Avx512, Precision::SplitF32) if self.tiles => dot::amx::split::SplitF32::enter(work),
                 #[cfg(target_arch = "x86_64")]
                 (Set::Avx512, Precision::F32 | Precision::SplitF32) => Float::<lanes::avx512::Avx512>::enter(work),
+                #[cfg(target_arch = "x86_64")]
+                (Set::Avx512, Precision::FixedF32) => FixedF32::<lanes::avx512::Avx512>::enter(work),
                 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
                 (Set::Avx512, Precision::Bf16) if self.tiles => dot::amx::Bf16::enter(work),
                 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -219,6 +225,8 @@ impl Kernels {
                 (Set::Avx512, Precision::Int8) => dot::avx512::Pairs::enter(work),
                 #[cfg(target_arch = "aarch64")]
                 (Set::Neon, Precision::F32 | Precision::SplitF32) => Float::<lanes::neon::Neon>::enter(work),
+                #[cfg(target_arch = "aarch64")]
+                (Set::Neon, Precision::FixedF32) => FixedF32::<lanes::neon::Neon>::enter(work),
                 #[cfg(target_arch = "aarch64")]
                 (Set::Neon, Precision::Bf16) => WideBf16::<lanes::neon::Neon>::enter(work),
                 #[cfg(target_arch = "aarch64")]

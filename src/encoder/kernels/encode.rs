@@ -8,6 +8,8 @@ use super::lanes::Lanes;
 pub(super) const LARGEST_INT8: i32 = i8::MAX as i32;
 /// The largest magnitude of a row's value in i16: what is still finer is lost beside the rounding of the weights.
 pub(super) const LARGEST_INT16: i32 = 2047;
+/// The largest number of 24 bits.
+const LARGEST_INT24: i32 = (1 << 23) - 1;
 /// Adding it rounds to a whole number, which is then in the low bits of the sum: 1.5 * 2^23.
 const ROUND: f32 = 12_582_912.0;
 
@@ -79,6 +81,33 @@ impl Weight for i8 {
         let scale = quantize::<L, i8>(row, to, LARGEST_INT8, |value| value as i8);
         (scale, to.iter().map(|value| i32::from(*value)).sum())
     }
+}
+
+impl Weight for [u8; 3] {
+    /// The upper three bytes of an i32, whose units are the scale, a power of two; NaN where a weight is not finite.
+    #[inline(always)]
+    fn encode<L: Lanes>(row: &[f32], to: &mut [[u8; 3]]) -> (f32, i32) {
+        let largest = largest_magnitude::<L>(row);
+        if row.iter().any(|value| !value.is_finite()) {
+            return (f32::NAN, 0);
+        }
+        // The exponent of the power of two above the largest. Units are never so small that what is added to sums could not be
+        // told in them.
+        let above = ((largest.to_bits() >> 23) as i32 - 126).max(-32);
+        let factor = power_of_two(23 - above);
+        for (to, value) in to.iter_mut().zip(row) {
+            let whole = (value * factor).round_ties_even() as i32;
+            // There is no room for what is rounded up to that power itself.
+            let [low, middle, high, _] = whole.min(LARGEST_INT24).to_le_bytes();
+            *to = [low, middle, high];
+        }
+        (power_of_two(above - 31), 0)
+    }
+}
+
+/// `2^exponent`, of at least -126 and at most 127.
+fn power_of_two(exponent: i32) -> f32 {
+    f32::from_bits(((exponent + 127) as u32) << 23)
 }
 
 #[inline(always)]

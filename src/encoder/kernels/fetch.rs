@@ -2,8 +2,6 @@
 
 #![allow(unsafe_code, reason = "an instruction that reads nothing")]
 
-use super::storage::LINE;
-
 /// Begins to fetch the cache line at `address`, which need not be readable, into the cache of `LEVEL`, 1 or 2.
 #[inline(always)]
 pub(super) fn fetch<const LEVEL: usize>(address: *const u8) {
@@ -51,13 +49,13 @@ impl Ahead {
         }
     }
 
-    /// Begins to fetch the next lines.
+    /// Begins to fetch the next lines, each `step` bytes after the last.
     #[inline(always)]
-    pub(super) fn fetch(&mut self) {
+    pub(super) fn fetch(&mut self, step: usize) {
         for _ in 0..self.pairs {
             fetch::<2>(self.next);
             fetch::<2>(self.next.wrapping_add(self.apart));
-            self.next = self.next.wrapping_add(LINE);
+            self.next = self.next.wrapping_add(step);
         }
     }
 }

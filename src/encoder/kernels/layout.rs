@@ -25,6 +25,20 @@ pub enum Precision {
     /// these are summed that are not lost in the rounding of an f32. Without such registers it is the same. Towers whose inputs
     /// have many tokens take it by themselves for `F32`.
     SplitF32,
+    /// As [`Precision::F32`], and as exact but for a twentieth: weights are rounded to 24 bits in units of their output, 2^-23 of
+    /// the power of two above its largest weight, and hence by no more than two f32 next to that one are apart. Towers whose
+    /// inputs have few tokens and come alone, and wait for weights, take it by themselves for `F32`.
+    FixedF32,
+}
+
+impl Precision {
+    /// What a tower multiplies in whose inputs have few tokens and come alone.
+    pub(crate) fn of_few_tokens(self) -> Self {
+        match self {
+            Self::F32 => Self::FixedF32,
+            other => other,
+        }
+    }
 }
 
 /// How the bytes of a packed matrix are arranged: a file that was written for one layout is not to be read as another.
@@ -61,6 +75,7 @@ impl Layout {
             Precision::Bf16 => 2,
             Precision::Int8 => 3,
             Precision::SplitF32 => 4,
+            Precision::FixedF32 => 5,
         };
         let block = self.block.min(u32::MAX as usize) as u64;
         let more_groups = (self.step / self.group - 1) as u64;
@@ -75,10 +90,11 @@ impl Layout {
     /// Where the parts of a matrix lie in its bytes.
     pub(super) fn parts(self, outputs: usize, depth: usize) -> Parts {
         let columns = outputs.next_multiple_of(self.panel);
-        let (weight, integers) = match self.precision {
-            Precision::F32 | Precision::SplitF32 => (4, false),
-            Precision::Bf16 => (2, false),
-            Precision::Int8 => (1, true),
+        let (weight, scaled, integers) = match self.precision {
+            Precision::F32 | Precision::SplitF32 => (4, false, false),
+            Precision::FixedF32 => (3, true, false),
+            Precision::Bf16 => (2, false, false),
+            Precision::Int8 => (1, true, true),
         };
         let mut end = 0;
         let mut part = |bytes: usize| {
@@ -89,7 +105,7 @@ impl Layout {
         Parts {
             weights: part(columns * depth.next_multiple_of(self.step) * weight),
             bias: part(columns * 4),
-            scales: part(if integers { columns * 4 } else { 0 }),
+            scales: part(if scaled { columns * 4 } else { 0 }),
             totals: part(if integers { columns * 4 } else { 0 }),
         }
     }
@@ -99,7 +115,8 @@ impl Layout {
 pub(super) struct Parts {
     /// Block by block of the depth, in it panel by panel, in it group by group of the depth, in it column by column.
     pub(super) weights: Range<usize>,
-    /// One f32 a column, and so the scales and, as i32, the totals of the weights, which integers alone have.
+    /// One f32 a column, and so the scales, of weights in units of such, and, as i32, the totals of the weights, which integers
+    /// alone have.
     pub(super) bias: Range<usize>,
     pub(super) scales: Range<usize>,
     pub(super) totals: Range<usize>,

@@ -26,6 +26,9 @@ mod dot;
 mod encode;
 mod error;
 mod fetch;
+#[cfg(test)]
+#[path = "tests/fixed.rs"]
+mod fixed_tests;
 mod functions;
 mod intermediate;
 mod lanes;

@@ -180,6 +180,8 @@ impl Work for Pack<'_> {
             if !self.parts.scales.is_empty() {
                 numbers_mut::<f32>(&mut self.bytes[self.parts.scales.clone()])[first..][..panel]
                     .copy_from_slice(&scales);
+            }
+            if !self.parts.totals.is_empty() {
                 numbers_mut::<i32>(&mut self.bytes[self.parts.totals.clone()])[first..][..panel]
                     .copy_from_slice(&totals);
             }

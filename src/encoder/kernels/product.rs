@@ -168,7 +168,7 @@ impl Work for Product<'_> {
         let rows = self.rows.rows;
         let values = numbers::<D::Input>(self.rows.values);
         if values.len() < self.rows.arrangement.size(rows)
-            || (!columns.scales.is_empty() && self.rows.scales.len() < rows)
+            || (!columns.totals.is_empty() && self.rows.scales.len() < rows)
         {
             return Err(KernelError::Encoding);
         }
@@ -248,7 +248,7 @@ impl Product<'_> {
         let (panel, depth) = (D::PANEL, group.depth);
         let (arrangement, scales) = (self.rows.arrangement, self.rows.scales);
         // The tiles share in fetching the next group, of whose halves each fetches a part.
-        let tiles_of_group = count.div_ceil(D::ROWS) * group.outputs.len().div_ceil(panel);
+        let tiles_of_group = count.div_ceil(D::rows(count)) * group.outputs.len().div_ceil(panel);
         let pairs = if count <= Kernels::rows_that_wait() {
             size_of_val(group.weights) / LINE / 2
         } else {
@@ -286,6 +286,8 @@ impl Product<'_> {
                     input_stride: arrangement.stride,
                     row_scales: scales.as_ptr().wrapping_add(row),
                     weights: weights.as_ptr(),
+                    rows_of_panel: count,
+                    kept: std::ptr::null_mut(),
                     groups: depth / D::GROUP,
                     scales: columns.scales.as_ptr().wrapping_add(column),
                     totals: columns.totals.as_ptr().wrapping_add(column),

@@ -36,11 +36,14 @@ impl<D: Registers> Tile<D> {
         unsafe {
             match rows {
                 1 => D::enter(Fixed::<D, 1, REGISTERS>(self)),
-                2 => D::enter(Fixed::<D, 2, REGISTERS>(self)),
-                3 => D::enter(Fixed::<D, 3, REGISTERS>(self)),
-                4 => D::enter(Fixed::<D, 4, REGISTERS>(self)),
-                5 => D::enter(Fixed::<D, 5, REGISTERS>(self)),
-                6 => D::enter(Fixed::<D, 6, REGISTERS>(self)),
+                2 if const { 2 <= D::ROWS } => D::enter(Fixed::<D, 2, REGISTERS>(self)),
+                3 if const { 3 <= D::ROWS } => D::enter(Fixed::<D, 3, REGISTERS>(self)),
+                4 if const { 4 <= D::ROWS } => D::enter(Fixed::<D, 4, REGISTERS>(self)),
+                5 if const { 5 <= D::ROWS } => D::enter(Fixed::<D, 5, REGISTERS>(self)),
+                6 if const { 6 <= D::ROWS } => D::enter(Fixed::<D, 6, REGISTERS>(self)),
+                7 if const { 7 <= D::ROWS } => D::enter(Fixed::<D, 7, REGISTERS>(self)),
+                8 if const { 8 <= D::ROWS } => D::enter(Fixed::<D, 8, REGISTERS>(self)),
+                9 if const { 9 <= D::ROWS } => D::enter(Fixed::<D, 9, REGISTERS>(self)),
                 _ => {}
             }
         }
@@ -93,7 +96,7 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
             let mut fetched_at = 0;
             for group in 0..tile.groups {
                 if group == fetched_at {
-                    ahead.fetch();
+                    ahead.fetch(D::FETCHED);
                     if group % Self::LINE_GROUPS == 0 {
                         self.fetch_next(group);
                     }
@@ -116,6 +119,14 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
         unsafe {
             let from = tile.weights.add(group * D::PANEL * D::GROUP);
             let weights: [_; REGISTERS] = array::from_fn(|register| D::weights(from.add(register * width * D::GROUP)));
+            for (register, weights) in weights.into_iter().enumerate() {
+                let column = register * width;
+                D::keep(
+                    weights,
+                    tile.scales.wrapping_add(column),
+                    tile.kept.wrapping_add(group * D::PANEL + column),
+                );
+            }
             for (row, sums) in sums.iter_mut().enumerate() {
                 let inputs = D::inputs(tile.inputs.add(row * tile.input_stride + group * D::GROUP));
                 for (sum, weights) in sums.iter_mut().zip(weights) {
@@ -146,7 +157,14 @@ impl<D: Registers, const SIZE: usize, const REGISTERS: usize> Fixed<D, SIZE, REG
                 }
             }
             addends.map(|addends| {
-                array::from_fn(|register| D::start(addends[register], tile.totals.wrapping_add(register * width)))
+                array::from_fn(|register| {
+                    let column = register * width;
+                    D::start(
+                        addends[register],
+                        tile.totals.wrapping_add(column),
+                        tile.scales.wrapping_add(column),
+                    )
+                })
             })
         }
     }

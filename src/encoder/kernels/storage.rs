@@ -131,6 +131,8 @@ unsafe impl Number for u16 {}
 // SAFETY: as above.
 unsafe impl Number for [u16; 3] {}
 // SAFETY: as above.
+unsafe impl Number for [u8; 3] {}
+// SAFETY: as above.
 unsafe impl Number for i8 {}
 // SAFETY: as above.
 unsafe impl Number for u8 {}

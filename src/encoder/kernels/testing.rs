@@ -2,7 +2,13 @@
 
 use super::Precision;
 
-pub(super) const PRECISIONS: [Precision; 4] = [Precision::F32, Precision::Bf16, Precision::Int8, Precision::SplitF32];
+pub(super) const PRECISIONS: [Precision; 5] = [
+    Precision::F32,
+    Precision::Bf16,
+    Precision::Int8,
+    Precision::SplitF32,
+    Precision::FixedF32,
+];
 
 /// `count` values between -1 and 1 from a linear congruential generator (Knuth's MMIX constants).
 pub(crate) fn noise(count: usize, seed: u64) -> Vec<f32> {

@@ -30,6 +30,10 @@ pub(super) struct Tile<D: Dot> {
     /// `groups` of the panel's columns one after another.
     pub(super) weights: *const D::Weight,
     pub(super) groups: usize,
+    /// Rows that pass the panel, in this tile and others.
+    pub(super) rows_of_panel: usize,
+    /// Where weights go that are kept as f32 while they are multiplied: room for a panel.
+    pub(super) kept: *mut f32,
     /// What is fetched into the cache meanwhile: the rows of the next tile, what its sums are added to (from its first output
     /// on), and this many lines of weights from there on for each line of a row, with as many so many bytes farther on. None needs
     /// to be readable.
@@ -41,7 +45,7 @@ pub(super) struct Tile<D: Dot> {
     /// The weights whose turn is next, a panel where it is to be prepared: readable, or empty.
     #[allow(dead_code, reason = "for tile registers alone")]
     pub(super) next_panel: *const [D::Weight],
-    /// One scale and one total a column of the panel, for integers.
+    /// One scale a column of the panel, where its weights are in units of such, and one total, for integers.
     pub(super) scales: *const f32,
     pub(super) totals: *const i32,
     /// One addend a column of the panel, where there is one.
@@ -82,7 +86,7 @@ impl<D: Dot> Copy for Tile<D> {}
 #[inline(always)]
 pub(super) fn tiles<D: Dot>(rows: usize) -> impl Iterator<Item = (usize, usize)> {
     let units = rows.div_ceil(D::ROWS_TOGETHER);
-    let count = rows.div_ceil(D::ROWS).max(1);
+    let count = rows.div_ceil(D::rows(rows)).max(1);
     let (size, larger) = (units / count, units % count);
     (0..count)
         .map(move |tile| {
@@ -94,6 +98,50 @@ pub(super) fn tiles<D: Dot>(rows: usize) -> impl Iterator<Item = (usize, usize)>
 }
 
 impl<D: Dot> Tile<D> {
+    /// The same tile by weights as `E` has them.
+    #[inline(always)]
+    pub(super) fn with<E: Dot<Input = D::Input>>(self, weights: *const E::Weight) -> Tile<E> {
+        Tile {
+            inputs: self.inputs,
+            input_stride: self.input_stride,
+            row_scales: self.row_scales,
+            weights,
+            groups: self.groups,
+            rows_of_panel: self.rows_of_panel,
+            kept: self.kept,
+            next_inputs: self.next_inputs,
+            next_output: self.next_output,
+            next_weights: self.next_weights,
+            next_pairs: self.next_pairs,
+            next_apart: self.next_apart,
+            next_panel: &[],
+            scales: self.scales,
+            totals: self.totals,
+            bias: self.bias,
+            output: self.output,
+            output_stride: self.output_stride,
+            columns: self.columns,
+            accumulate: self.accumulate,
+            activation: self.activation,
+            rounded: self.rounded,
+        }
+    }
+
+    /// Its `columns` columns from `first` on, or as many as there are.
+    #[inline(always)]
+    pub(super) fn part(self, first: usize, columns: usize) -> Self {
+        Self {
+            weights: self.weights.wrapping_add(first * D::GROUP),
+            scales: self.scales.wrapping_add(first),
+            totals: self.totals.wrapping_add(first),
+            bias: self.bias.map(|bias| bias.wrapping_add(first)),
+            output: self.output.wrapping_add(first),
+            next_output: self.next_output.wrapping_add(first),
+            columns: columns.min(self.columns - first),
+            ..self
+        }
+    }
+
     /// Begins to fetch what the sums of so many rows and columns are added to or take the place of.
     #[allow(dead_code, reason = "for tile registers alone")]
     #[inline(always)]

@@ -27,6 +27,12 @@ impl Compute {
         Self { precision, ..self }
     }
 
+    /// For a tower whose inputs have few tokens, and come alone.
+    pub(in crate::encoder) fn of_few_tokens(self) -> Self {
+        let precision = self.precision.of_few_tokens();
+        Self { precision, ..self }
+    }
+
     /// For a product that is a thousandth of the work.
     pub(in crate::encoder) fn exact(self) -> Self {
         let precision = Precision::F32;

@@ -33,7 +33,7 @@ impl Registers for Pairs {
     type Weights = __m256i;
 
     #[inline(always)]
-    unsafe fn start(_: Avx2, _: *const i32) -> __m256i {
+    unsafe fn start(_: Avx2, _: *const i32, _: *const f32) -> __m256i {
         Avx2::no_integers()
     }
 
@@ -84,7 +84,7 @@ impl Registers for Vnni {
     type Weights = __m256i;
 
     #[inline(always)]
-    unsafe fn start(_: Avx2, totals: *const i32) -> __m256i {
+    unsafe fn start(_: Avx2, totals: *const i32, _: *const f32) -> __m256i {
         unsafe {
             let totals = _mm256_loadu_si256(totals.cast());
             _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_slli_epi32::<7>(totals))

@@ -33,7 +33,7 @@ impl Registers for Pairs {
     type Weights = __m512i;
 
     #[inline(always)]
-    unsafe fn start(_: Avx512, _: *const i32) -> __m512i {
+    unsafe fn start(_: Avx512, _: *const i32, _: *const f32) -> __m512i {
         Avx512::no_integers()
     }
 
@@ -84,7 +84,7 @@ impl Registers for Vnni {
     type Weights = __m512i;
 
     #[inline(always)]
-    unsafe fn start(_: Avx512, totals: *const i32) -> __m512i {
+    unsafe fn start(_: Avx512, totals: *const i32, _: *const f32) -> __m512i {
         unsafe {
             let totals = _mm512_loadu_si512(totals.cast());
             _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32::<7>(totals))
@@ -186,7 +186,7 @@ impl Registers for Bf16 {
     const BEGUN: bool = true;
 
     #[inline(always)]
-    unsafe fn start(addend: Avx512, _: *const i32) -> __m512 {
+    unsafe fn start(addend: Avx512, _: *const i32, _: *const f32) -> __m512 {
         addend.0
     }
 

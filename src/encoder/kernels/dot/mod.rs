@@ -9,6 +9,7 @@ pub(super) mod amx;
 pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512;
+pub(super) mod fixed;
 #[cfg(target_arch = "aarch64")]
 pub(super) mod neon;
 pub(super) mod portable;
@@ -17,7 +18,7 @@ use std::marker::PhantomData;
 
 use super::encode::{LARGEST_INT8, LARGEST_INT16, Weight, bf16_bits, largest_of_row, widened};
 use super::lanes::Lanes;
-use super::storage::Number;
+use super::storage::{LINE, Number};
 use super::tile::{ROWS, Tile};
 
 /// Something to do with the instructions of one [`Dot`]. `run` and everything hot that it calls must be
@@ -83,6 +84,12 @@ pub(super) trait Dot: Sized {
     /// Whether a panel is prepared before it is multiplied, so that all rows pass it before the next panel's turn.
     const PREPARES_PANELS: bool = false;
 
+    /// The most rows of a tile where `count` pass the panel.
+    #[inline(always)]
+    fn rows(_count: usize) -> usize {
+        Self::ROWS
+    }
+
     /// Runs `work` in a function that is compiled for the instructions.
     ///
     /// # Safety
@@ -127,13 +134,15 @@ pub(super) trait Registers: Dot {
 
     /// Whether sums begin with what they are added to: floating-point ones. The others are added to it when they are finished.
     const BEGUN: bool;
+    /// Bytes from one line of weights that is fetched early to the next.
+    const FETCHED: usize = LINE;
 
     /// The sums before the first group. `addend` is what they begin with where they do so; `totals` are those of the columns'
     /// weights, for integers alone.
     ///
     /// # Safety
-    /// A register of `totals` must be readable where the sums are integers.
-    unsafe fn start(addend: Self::Lanes, totals: *const i32) -> Self::Sums;
+    /// A register of `totals` must be readable where the sums are integers, and one of `scales` where weights have such.
+    unsafe fn start(addend: Self::Lanes, totals: *const i32, scales: *const f32) -> Self::Sums;
 
     /// # Safety
     /// `GROUP` values must be readable.
@@ -142,6 +151,13 @@ pub(super) trait Registers: Dot {
     /// # Safety
     /// A register of groups must be readable.
     unsafe fn weights(from: *const Self::Weight) -> Self::Weights;
+
+    /// Keeps a register of weights as f32, where other tiles are to read them so.
+    ///
+    /// # Safety
+    /// A register of `scales` must be readable, and one of f32 writable, if so.
+    #[inline(always)]
+    unsafe fn keep(_weights: Self::Weights, _scales: *const f32, _to: *mut f32) {}
 
     /// `sums + inputs * weights`.
     fn add(sums: Self::Sums, inputs: Self::Inputs, weights: Self::Weights) -> Self::Sums;
@@ -202,7 +218,7 @@ macro_rules! float_sums {
         const BEGUN: bool = true;
 
         #[inline(always)]
-        unsafe fn start(addend: $lanes, _: *const i32) -> $lanes {
+        unsafe fn start(addend: $lanes, _: *const i32, _: *const f32) -> $lanes {
             addend
         }
 

@@ -33,7 +33,7 @@ impl Registers for Pairs {
     type Weights = int8x8_t;
 
     #[inline(always)]
-    unsafe fn start(_: Neon, _: *const i32) -> int32x4_t {
+    unsafe fn start(_: Neon, _: *const i32, _: *const f32) -> int32x4_t {
         Neon::no_integers()
     }
 
@@ -84,7 +84,7 @@ impl Registers for Quads {
     type Weights = int8x16_t;
 
     #[inline(always)]
-    unsafe fn start(_: Neon, _: *const i32) -> int32x4_t {
+    unsafe fn start(_: Neon, _: *const i32, _: *const f32) -> int32x4_t {
         Neon::no_integers()
     }
 

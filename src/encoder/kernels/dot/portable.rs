@@ -27,7 +27,7 @@ impl Registers for Pairs {
     type Weights = [[i8; 2]; COUNT];
 
     #[inline(always)]
-    unsafe fn start(_: Portable, _: *const i32) -> [i32; COUNT] {
+    unsafe fn start(_: Portable, _: *const i32, _: *const f32) -> [i32; COUNT] {
         [0; COUNT]
     }
 

@@ -62,6 +62,19 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn load_upper(from: *const [u8; 3]) -> __m256i {
+        unsafe {
+            let from = from.cast::<u8>();
+            let (first, second) = (_mm_loadu_si128(from.cast()), _mm_loadu_si128(from.add(8).cast()));
+            let upper = _mm256_setr_epi8(
+                -1, 0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, //
+                -1, 4, 5, 6, -1, 7, 8, 9, -1, 10, 11, 12, -1, 13, 14, 15,
+            );
+            _mm256_shuffle_epi8(_mm256_set_m128i(second, first), upper)
+        }
+    }
+
+    #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {
         Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
     }

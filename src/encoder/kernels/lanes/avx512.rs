@@ -80,6 +80,16 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn load_upper(from: *const [u8; 3]) -> __m512i {
+        unsafe {
+            let bytes = _mm512_maskz_loadu_epi32(0xfff, from.cast());
+            let quarters = _mm512_setr_epi32(0, 1, 2, 0, 3, 4, 5, 0, 6, 7, 8, 0, 9, 10, 11, 0);
+            let upper = _mm_setr_epi8(-1, 0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11);
+            _mm512_shuffle_epi8(_mm512_permutexvar_epi32(quarters, bytes), _mm512_broadcast_i32x4(upper))
+        }
+    }
+
+    #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {
         Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
     }

@@ -88,6 +88,12 @@ pub(super) trait Lanes:
     /// `COUNT` values must be readable.
     unsafe fn load_bf16(from: *const u16) -> Self;
 
+    /// The upper three bytes of as many i32 whose lowest are zeros.
+    ///
+    /// # Safety
+    /// `COUNT` of them must be readable.
+    unsafe fn load_upper(from: *const [u8; 3]) -> Self::Integers;
+
     /// `self * factor + addend`, in one rounding where the instruction set has the instruction.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
 

@@ -58,6 +58,18 @@ impl Lanes for Neon {
     }
 
     #[inline(always)]
+    unsafe fn load_upper(from: *const [u8; 3]) -> int32x4_t {
+        // A place beyond the table gives 0.
+        const UPPER: [u8; 16] = [255, 0, 1, 2, 255, 3, 4, 5, 255, 6, 7, 8, 255, 9, 10, 11];
+        unsafe {
+            let from = from.cast::<u8>();
+            let last = vcreate_u8(u64::from(from.add(8).cast::<u32>().read_unaligned()));
+            let bytes = vcombine_u8(vld1_u8(from), last);
+            vreinterpretq_s32_u8(vqtbl1q_u8(bytes, vld1q_u8(UPPER.as_ptr())))
+        }
+    }
+
+    #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {
         Self(unsafe { vfmaq_f32(addend.0, self.0, factor.0) })
     }

@@ -90,6 +90,13 @@ impl Lanes for Portable {
         Self(values.map(|value| f32::from_bits(u32::from(value) << 16)))
     }
 
+    #[inline(always)]
+    unsafe fn load_upper(from: *const [u8; 3]) -> [i32; COUNT] {
+        // SAFETY: the caller's promise; an array has the alignment of its values.
+        let values = unsafe { from.cast::<[[u8; 3]; COUNT]>().read() };
+        values.map(|[low, middle, high]| i32::from_le_bytes([0, low, middle, high]))
+    }
+
     // `f32::mul_add` is a slow library call where the target has no such instruction.
     #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {

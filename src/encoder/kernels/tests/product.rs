@@ -24,7 +24,7 @@ fn rounded(precision: Precision, rows: &[f32], depth: usize, most: i32) -> Vec<f
     for row in rows.chunks_exact(depth) {
         let largest = row.iter().fold(0f32, |largest, value| largest.max(value.abs()));
         result.extend(row.iter().map(|value| match precision {
-            Precision::F32 | Precision::SplitF32 => f64::from(*value),
+            Precision::F32 | Precision::SplitF32 | Precision::FixedF32 => f64::from(*value),
             Precision::Bf16 => f64::from(widened(bf16_bits(*value))),
             Precision::Int8 => f64::from((value * (most / largest)).round_ties_even()) * f64::from(largest / most),
         }));

@@ -13,11 +13,11 @@ impl Work for TilesOf {
     fn run<D: Dot>(self) {
         let Self(rows) = self;
         let tiles: Vec<_> = tiles::<D>(rows).collect();
-        assert_eq!(tiles.len(), rows.div_ceil(D::ROWS));
+        assert_eq!(tiles.len(), rows.div_ceil(D::rows(rows)));
         let (mut next, mut whole) = (0, Vec::new());
         for (first, size) in tiles {
             assert_eq!((first, first % D::ROWS_TOGETHER), (next, 0));
-            assert!((1..=D::ROWS).contains(&size));
+            assert!((1..=D::rows(rows)).contains(&size));
             next += size;
             whole.push(size.div_ceil(D::ROWS_TOGETHER));
         }

@@ -61,7 +61,7 @@ pub(in super::super) trait Numbers: Dot<Lanes = Avx512> {
     /// As for [`Numbers::panel`].
     #[inline(always)]
     unsafe fn prepare(_: &mut Self::Panel, _: &Tile<Self>, ahead: &mut Ahead) {
-        ahead.fetch();
+        ahead.fetch(LINE);
     }
 
     /// Adds the products of a step of rows and of columns to the sums; `BOTH` says whether there are lower rows.

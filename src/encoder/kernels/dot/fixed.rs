@@ -1,0 +1,203 @@
+//! f32 by weights of 24 bits, which come from memory in three quarters of the time: what few rows wait for.
+//!
+//! A weight is the upper three bytes of an i32 in units of its output, a power of two: nothing is rounded in making it an f32,
+//! nor by leaving the units to the end, whatever is below 2^96. A few rows pass a panel in one tile, which does both in registers.
+//! More rows pass it in several: the first keeps the panel as f32, in the L1 cache, and the others read that as [`Float`]
+//! does. A row's results are the same either way.
+
+#![allow(unsafe_code, reason = "vector instructions, once they are detected")]
+
+use std::marker::PhantomData;
+
+use super::super::lanes::Lanes;
+use super::super::storage::{Aligned, LINE};
+use super::super::tile::{ROWS, Tile};
+use super::{Dot, Encoding, Float, Registers, Work, register_tiles};
+
+/// Rows that are few: the places of more would not fit in the general registers.
+const FEW: usize = 9;
+/// Bytes of a panel of f32 that stays in the L1 cache.
+const PANEL_BYTES: usize = 32 << 10;
+
+/// What is the same of both here: how rows are kept, and that panels are as large as stay in the L1 cache as f32.
+macro_rules! fixed_rows {
+    () => {
+        type Lanes = L;
+        type Input = f32;
+
+        const ENCODING: Encoding = Encoding::F32;
+        const GROUP: usize = 1;
+        const BLOCK: usize = PANEL_BYTES / (Self::PANEL * size_of::<f32>());
+
+        #[inline(always)]
+        unsafe fn enter<W: Work>(work: W) -> W::Output {
+            // SAFETY: the caller's promise.
+            unsafe { L::enter::<Self, W>(work) }
+        }
+
+        #[inline(always)]
+        fn encode(row: &[f32], to: &mut [f32]) -> f32 {
+            Float::<L>::encode(row, to)
+        }
+    };
+}
+
+/// f32 by weights of 24 bits.
+pub(in super::super) struct FixedF32<L>(PhantomData<L>);
+
+impl<L: Lanes> Dot for FixedF32<L> {
+    fixed_rows!();
+
+    type Weight = [u8; 3];
+    type Rest = Panel;
+
+    const ROWS: usize = if L::PANEL > 1 { FEW } else { ROWS };
+
+    #[inline(always)]
+    fn rows(count: usize) -> usize {
+        if count <= Self::ROWS { Self::ROWS } else { ROWS }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply(tile: Tile<Self>, rows: usize, panel: &mut Panel) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if tile.rows_of_panel <= Self::ROWS {
+                multiply_few(tile, rows);
+            } else {
+                panel.multiply(tile, rows);
+            }
+            tile.finish(0..rows);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn end(_: &mut Panel) {}
+}
+
+/// Multiplies half the registers of a panel at a time, which leaves room for the sums of more rows.
+///
+/// # Safety
+/// As for [`Dot::multiply`].
+#[inline(always)]
+unsafe fn multiply_few<L: Lanes>(tile: Tile<FixedF32<L>>, rows: usize) {
+    let columns = L::PANEL.div_ceil(2) * L::COUNT;
+    let parts = tile.columns.div_ceil(columns);
+    let lines = (tile.groups * size_of::<f32>()).div_ceil(LINE);
+    let mut tile = tile.with::<Widened<L, Only>>(tile.weights);
+    tile.next_pairs = tile.next_pairs.div_ceil(parts);
+    for part in 0..parts {
+        // SAFETY: the caller's promise.
+        unsafe { tile.part(part * columns, columns).in_registers(rows) };
+        tile.next_weights = tile.next_weights.wrapping_add(tile.next_pairs * lines * LINE);
+    }
+}
+
+/// A panel of f32, once its first tile was multiplied.
+#[derive(Default)]
+pub(in super::super) struct Panel {
+    /// Where its weights are.
+    of: usize,
+    values: Aligned,
+}
+
+impl Panel {
+    /// # Safety
+    /// As for [`Dot::multiply`].
+    #[inline(always)]
+    unsafe fn multiply<L: Lanes>(&mut self, tile: Tile<FixedF32<L>>, rows: usize) {
+        let kept = self.values.numbers_mut(FixedF32::<L>::PANEL * tile.groups).as_mut_ptr();
+        let is_kept = self.of == tile.weights.addr();
+        self.of = tile.weights.addr();
+        // SAFETY: the caller's promise; the memory is as large as a panel of the tile's groups.
+        unsafe {
+            if is_kept {
+                tile.with::<Float<L>>(kept).in_registers(rows);
+            } else {
+                let tile = tile.with::<Widened<L, First>>(tile.weights);
+                Tile { kept, ..tile }.in_registers(rows);
+            }
+        }
+    }
+}
+
+/// Which tile of those that pass a panel it is that reads its weights.
+trait Turn {
+    const ROWS: usize = ROWS;
+    const KEEPS: bool = false;
+    const FETCHED: usize = LINE;
+}
+
+/// The only one.
+struct Only;
+/// The first of several.
+struct First;
+
+impl Turn for Only {
+    const ROWS: usize = FEW;
+    // For a line of each row there are three quarters as many of weights as a power of two: they are fetched the more evenly if
+    // some are twice.
+    const FETCHED: usize = 3 * LINE / 4;
+}
+
+impl Turn for First {
+    const KEEPS: bool = true;
+}
+
+/// f32 by weights of 24 bits, in registers. Sums are in units of their output: what [`Float`] has, but for that power of two.
+struct Widened<L, T>(PhantomData<(L, T)>);
+
+impl<L: Lanes, T: Turn> Dot for Widened<L, T> {
+    fixed_rows!();
+    register_tiles!();
+
+    type Weight = [u8; 3];
+
+    const ROWS: usize = T::ROWS;
+}
+
+impl<L: Lanes, T: Turn> Registers for Widened<L, T> {
+    type Sums = L;
+    type Inputs = L;
+    type Weights = L;
+
+    const BEGUN: bool = true;
+    const FETCHED: usize = T::FETCHED;
+
+    #[inline(always)]
+    unsafe fn start(addend: L, _: *const i32, scales: *const f32) -> L {
+        // SAFETY: the caller's promise.
+        addend / unsafe { L::load(scales) }
+    }
+
+    #[inline(always)]
+    unsafe fn inputs(from: *const f32) -> L {
+        // SAFETY: the caller's promise.
+        L::splat(unsafe { *from })
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const [u8; 3]) -> L {
+        // SAFETY: the caller's promise.
+        L::from_integers(unsafe { L::load_upper(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn keep(weights: L, scales: *const f32, to: *mut f32) {
+        if T::KEEPS {
+            // SAFETY: the caller's promise.
+            unsafe { (weights * L::load(scales)).store(to) };
+        }
+    }
+
+    #[inline(always)]
+    fn add(sums: L, inputs: L, weights: L) -> L {
+        inputs.mul_add(weights, sums)
+    }
+
+    #[inline(always)]
+    unsafe fn finish(sums: L, _: *const f32, scales: *const f32) -> L {
+        // SAFETY: the caller's promise.
+        sums * unsafe { L::load(scales) }
+    }
+}
