@@ -84,7 +84,7 @@ unsafe fn multiply_few<L: Lanes>(tile: Tile<FixedF32<L>>, rows: usize) {
     let columns = L::PANEL.div_ceil(2) * L::COUNT;
     let parts = tile.columns.div_ceil(columns);
     let lines = (tile.groups * size_of::<f32>()).div_ceil(LINE);
-    let mut tile = tile.with::<Widened<L, Only>>(tile.weights);
+    let mut tile = tile.with::<Only<L>>(tile.weights);
     tile.next_pairs = tile.next_pairs.div_ceil(parts);
     for part in 0..parts {
         // SAFETY: the caller's promise.
@@ -114,55 +114,38 @@ impl Panel {
             if is_kept {
                 tile.with::<Float<L>>(kept).in_registers(rows);
             } else {
-                let tile = tile.with::<Widened<L, First>>(tile.weights);
+                let tile = tile.with::<First<L>>(tile.weights);
                 Tile { kept, ..tile }.in_registers(rows);
             }
         }
     }
 }
 
-/// Which tile of those that pass a panel it is that reads its weights.
-trait Turn {
-    const ROWS: usize = ROWS;
-    const KEEPS: bool = false;
-    const FETCHED: usize = LINE;
-}
+/// f32 by weights of 24 bits, in registers: in the only tile that passes a panel, or in the first of several, which keeps it. Sums
+/// are in units of their output.
+struct Widened<L, const KEEPS: bool>(PhantomData<L>);
 
-/// The only one.
-struct Only;
-/// The first of several.
-struct First;
+type Only<L> = Widened<L, false>;
+type First<L> = Widened<L, true>;
 
-impl Turn for Only {
-    const ROWS: usize = FEW;
-    // For a line of each row there are three quarters as many of weights as a power of two: they are fetched the more evenly if
-    // some are twice.
-    const FETCHED: usize = 3 * LINE / 4;
-}
-
-impl Turn for First {
-    const KEEPS: bool = true;
-}
-
-/// f32 by weights of 24 bits, in registers. Sums are in units of their output: what [`Float`] has, but for that power of two.
-struct Widened<L, T>(PhantomData<(L, T)>);
-
-impl<L: Lanes, T: Turn> Dot for Widened<L, T> {
+impl<L: Lanes, const KEEPS: bool> Dot for Widened<L, KEEPS> {
     fixed_rows!();
     register_tiles!();
 
     type Weight = [u8; 3];
 
-    const ROWS: usize = T::ROWS;
+    const ROWS: usize = if KEEPS { ROWS } else { FEW };
 }
 
-impl<L: Lanes, T: Turn> Registers for Widened<L, T> {
+impl<L: Lanes, const KEEPS: bool> Registers for Widened<L, KEEPS> {
     type Sums = L;
     type Inputs = L;
     type Weights = L;
 
     const BEGUN: bool = true;
-    const FETCHED: usize = T::FETCHED;
+    // Few rows' share of the panel after theirs is three quarters of a power of two of lines. To fetch a quarter of them twice is
+    // less than to fetch them unevenly.
+    const FETCHED: usize = if KEEPS { LINE } else { 3 * LINE / 4 };
 
     #[inline(always)]
     unsafe fn start(addend: L, _: *const i32, scales: *const f32) -> L {
@@ -184,7 +167,7 @@ impl<L: Lanes, T: Turn> Registers for Widened<L, T> {
 
     #[inline(always)]
     unsafe fn keep(weights: L, scales: *const f32, to: *mut f32) {
-        if T::KEEPS {
+        if KEEPS {
             // SAFETY: the caller's promise.
             unsafe { (weights * L::load(scales)).store(to) };
         }
