@@ -11,6 +11,9 @@ const VERSION: u64 = 2;
 /// that they become.
 pub(super) const BLOCK_STEP: usize = 64;
 
+/// Bytes of a panel that stays in the L1 cache while all rows pass.
+pub(super) const PANEL_BYTES: usize = 32 << 10;
+
 /// What a product is computed in; its sums and everything around it are f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Precision {
@@ -29,16 +32,6 @@ pub enum Precision {
     /// the power of two above its largest weight, and hence by no more than two f32 next to that one are apart. Towers whose
     /// inputs have few tokens and come alone, and wait for weights, take it by themselves for `F32`.
     FixedF32,
-}
-
-impl Precision {
-    /// What a tower multiplies in whose inputs have few tokens and come alone.
-    pub(crate) fn of_few_tokens(self) -> Self {
-        match self {
-            Self::F32 => Self::FixedF32,
-            other => other,
-        }
-    }
 }
 
 /// How the bytes of a packed matrix are arranged: a file that was written for one layout is not to be read as another.

@@ -10,7 +10,7 @@ use super::choice::Kernels;
 use super::dot::{Dot, Encoding, Work};
 use super::error::{KernelError, same_size};
 use super::functions::Activation;
-use super::layout::{BLOCK_STEP, Layout, Precision, block, blocks};
+use super::layout::{BLOCK_STEP, Layout, PANEL_BYTES, Precision, block, blocks};
 use super::output::{Output, Results};
 use super::packed::{Columns, PackedMatrix};
 use super::storage::{LINE, numbers};
@@ -30,9 +30,6 @@ const PREPARED_ROWS_BYTES: usize = 900 << 10;
 /// Bytes of results that stay in the L2 cache while one block of the depth after another is added to them, beside the weights of
 /// a block: less than a core has, for others may share it.
 const RESULTS_BYTES: usize = 320 << 10;
-
-/// Bytes of a panel that stays in the L1 cache while all rows pass.
-const PANEL_BYTES: usize = 32 << 10;
 
 /// Bytes of larger panels that pass a tile of rows, which then stays in the L1 cache instead, before the next tile's turn: what
 /// stays in the L2 cache beside the rows.

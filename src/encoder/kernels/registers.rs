@@ -11,7 +11,7 @@ use super::storage::LINE;
 use super::tile::Tile;
 
 impl<D: Registers> Tile<D> {
-    /// Multiplies `rows` rows, of which there are at most [`ROWS`].
+    /// Multiplies `rows` rows, of which there are at most [`Dot::ROWS`].
     ///
     /// # Safety
     /// The pointers must be as the fields say, and the processor must have the instructions.

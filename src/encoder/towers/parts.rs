@@ -27,9 +27,12 @@ impl Compute {
         Self { precision, ..self }
     }
 
-    /// For a tower whose inputs have few tokens, and come alone.
+    /// For a tower whose inputs have few tokens and come alone: it waits for weights.
     pub(in crate::encoder) fn of_few_tokens(self) -> Self {
-        let precision = self.precision.of_few_tokens();
+        let precision = match self.precision {
+            Precision::F32 => Precision::FixedF32,
+            other => other,
+        };
         Self { precision, ..self }
     }
 

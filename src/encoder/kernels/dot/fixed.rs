@@ -10,30 +10,23 @@
 use std::marker::PhantomData;
 
 use super::super::lanes::Lanes;
+use super::super::layout::PANEL_BYTES;
 use super::super::storage::{Aligned, LINE};
 use super::super::tile::{ROWS, Tile};
-use super::{Dot, Encoding, Float, Registers, Work, register_tiles};
+use super::{Dot, Encoding, Float, Registers, Work, float_rows, float_sums, register_tiles};
 
 /// Rows that are few: the places of more would not fit in the general registers.
 const FEW: usize = 9;
-/// Bytes of a panel of f32 that stays in the L1 cache.
-const PANEL_BYTES: usize = 32 << 10;
 
-/// What is the same of both here: how rows are kept, and that panels are as large as stay in the L1 cache as f32.
+/// What is the same of both here: how rows are kept, and that panels stay in the L1 cache as f32.
 macro_rules! fixed_rows {
     () => {
-        type Lanes = L;
-        type Input = f32;
+        float_rows!(L);
+
+        type Weight = [u8; 3];
 
         const ENCODING: Encoding = Encoding::F32;
-        const GROUP: usize = 1;
         const BLOCK: usize = PANEL_BYTES / (Self::PANEL * size_of::<f32>());
-
-        #[inline(always)]
-        unsafe fn enter<W: Work>(work: W) -> W::Output {
-            // SAFETY: the caller's promise.
-            unsafe { L::enter::<Self, W>(work) }
-        }
 
         #[inline(always)]
         fn encode(row: &[f32], to: &mut [f32]) -> f32 {
@@ -48,7 +41,6 @@ pub(in super::super) struct FixedF32<L>(PhantomData<L>);
 impl<L: Lanes> Dot for FixedF32<L> {
     fixed_rows!();
 
-    type Weight = [u8; 3];
     type Rest = Panel;
 
     const ROWS: usize = if L::PANEL > 1 { FEW } else { ROWS };
@@ -129,20 +121,15 @@ type Only<L> = Widened<L, false>;
 type First<L> = Widened<L, true>;
 
 impl<L: Lanes, const KEEPS: bool> Dot for Widened<L, KEEPS> {
-    fixed_rows!();
     register_tiles!();
-
-    type Weight = [u8; 3];
+    fixed_rows!();
 
     const ROWS: usize = if KEEPS { ROWS } else { FEW };
 }
 
 impl<L: Lanes, const KEEPS: bool> Registers for Widened<L, KEEPS> {
-    type Sums = L;
-    type Inputs = L;
-    type Weights = L;
+    float_sums!(L);
 
-    const BEGUN: bool = true;
     // Few rows' share of the panel after theirs is three quarters of a power of two of lines. To fetch a quarter of them twice is
     // less than to fetch them unevenly.
     const FETCHED: usize = if KEEPS { LINE } else { 3 * LINE / 4 };
@@ -151,12 +138,6 @@ impl<L: Lanes, const KEEPS: bool> Registers for Widened<L, KEEPS> {
     unsafe fn start(addend: L, _: *const i32, scales: *const f32) -> L {
         // SAFETY: the caller's promise.
         addend / unsafe { L::load(scales) }
-    }
-
-    #[inline(always)]
-    unsafe fn inputs(from: *const f32) -> L {
-        // SAFETY: the caller's promise.
-        L::splat(unsafe { *from })
     }
 
     #[inline(always)]
@@ -171,11 +152,6 @@ impl<L: Lanes, const KEEPS: bool> Registers for Widened<L, KEEPS> {
             // SAFETY: the caller's promise.
             unsafe { (weights * L::load(scales)).store(to) };
         }
-    }
-
-    #[inline(always)]
-    fn add(sums: L, inputs: L, weights: L) -> L {
-        inputs.mul_add(weights, sums)
     }
 
     #[inline(always)]

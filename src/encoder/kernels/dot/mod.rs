@@ -162,10 +162,10 @@ pub(super) trait Registers: Dot {
     /// `sums + inputs * weights`.
     fn add(sums: Self::Sums, inputs: Self::Inputs, weights: Self::Weights) -> Self::Sums;
 
-    /// The sums in units of row and columns; floating-point sums are so already.
+    /// The sums, no longer in units of row and columns where they were.
     ///
     /// # Safety
-    /// `row_scale` and a register of `scales` must be readable where the sums are integers.
+    /// `row_scale` must be readable where the sums are integers, and a register of `scales` where weights have such.
     unsafe fn finish(sums: Self::Sums, row_scale: *const f32, scales: *const f32) -> Self::Lanes;
 }
 
@@ -189,16 +189,13 @@ macro_rules! register_tiles {
 }
 use register_tiles;
 
-/// What is the same of both dot products that sum in f32, one value of the depth after another: how rows are kept.
+/// What is the same of all dot products that sum in f32, one value of the depth after another: how rows are kept.
 macro_rules! float_rows {
     ($lanes:ident) => {
-        register_tiles!();
-
         type Lanes = $lanes;
         type Input = f32;
 
         const GROUP: usize = 1;
-        const BLOCK: usize = $lanes::BLOCK;
 
         #[inline(always)]
         unsafe fn enter<W: Work>(work: W) -> W::Output {
@@ -207,6 +204,7 @@ macro_rules! float_rows {
         }
     };
 }
+use float_rows;
 
 /// As `float_rows`: how registers of them are multiplied.
 macro_rules! float_sums {
@@ -218,11 +216,6 @@ macro_rules! float_sums {
         const BEGUN: bool = true;
 
         #[inline(always)]
-        unsafe fn start(addend: $lanes, _: *const i32, _: *const f32) -> $lanes {
-            addend
-        }
-
-        #[inline(always)]
         unsafe fn inputs(from: *const f32) -> $lanes {
             // SAFETY: the caller's promise.
             $lanes::splat(unsafe { *from })
@@ -231,6 +224,19 @@ macro_rules! float_sums {
         #[inline(always)]
         fn add(sums: $lanes, inputs: $lanes, weights: $lanes) -> $lanes {
             inputs.mul_add(weights, sums)
+        }
+    };
+}
+use float_sums;
+
+/// As `float_sums`, where weights are in no units.
+macro_rules! plain_sums {
+    ($lanes:ident) => {
+        float_sums!($lanes);
+
+        #[inline(always)]
+        unsafe fn start(addend: $lanes, _: *const i32, _: *const f32) -> $lanes {
+            addend
         }
 
         #[inline(always)]
@@ -244,10 +250,12 @@ macro_rules! float_sums {
 pub(super) struct Float<L>(PhantomData<L>);
 
 impl<L: Lanes> Dot for Float<L> {
+    register_tiles!();
     float_rows!(L);
 
     type Weight = f32;
 
+    const BLOCK: usize = L::BLOCK;
     const ENCODING: Encoding = Encoding::F32;
 
     #[inline(always)]
@@ -260,7 +268,7 @@ impl<L: Lanes> Dot for Float<L> {
 }
 
 impl<L: Lanes> Registers for Float<L> {
-    float_sums!(L);
+    plain_sums!(L);
 
     #[inline(always)]
     unsafe fn weights(from: *const f32) -> L {
@@ -274,10 +282,12 @@ impl<L: Lanes> Registers for Float<L> {
 pub(super) struct WideBf16<L>(PhantomData<L>);
 
 impl<L: Lanes> Dot for WideBf16<L> {
+    register_tiles!();
     float_rows!(L);
 
     type Weight = u16;
 
+    const BLOCK: usize = L::BLOCK;
     const ENCODING: Encoding = Encoding::RoundedF32;
 
     #[inline(always)]
@@ -292,7 +302,7 @@ impl<L: Lanes> Dot for WideBf16<L> {
 }
 
 impl<L: Lanes> Registers for WideBf16<L> {
-    float_sums!(L);
+    plain_sums!(L);
 
     #[inline(always)]
     unsafe fn weights(from: *const u16) -> L {
